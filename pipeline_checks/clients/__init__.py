@@ -1,0 +1,1 @@
+"""Floor 1: connections to Postgres, Kafka, Connect, object stores and HTTP from settings."""

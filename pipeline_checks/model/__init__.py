@@ -1,0 +1,1 @@
+"""Floor 0: the words of the project as data. Imports the standard library and pydantic only."""
