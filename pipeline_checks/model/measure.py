@@ -175,7 +175,8 @@ class KeyDifference:
     ``expected_rows`` is the number of rows the stage must hold at its own position; ``unknown_keys`` counts keys about
     which nothing can be said, because retention or compaction took their events away. ``missing`` and ``unexpected``
     are samples (key, position or None where it should be); the totals stand beside them. ``against`` names the
-    stages whose data the expectation was made of.
+    stages whose data the expectation was made of. Of a topic of changes, rows and keys are those that exist after
+    folding the events of the cut, not the events.
     """
 
     rows: int
@@ -203,7 +204,12 @@ class Facts(Measure):
 
 @dataclass(frozen=True)
 class Latencies(Measure):
-    """Time of each event from its commit to each later hop; value: ``LatencySample``."""
+    """Time of each event from its commit to each later hop; value: ``LatencySample``.
+
+    Only events whose transaction was committed within ``window`` seconds before now are looked at.
+    """
+
+    window: float = 3600.0
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,9 @@ class Pipeline(BaseModel):
         for stage in self.stages:
             for upstream in stage.from_:
                 if upstream not in names:
-                    raise ValueError(f"stage {stage.name!r} is made from {upstream!r}, which is not a stage of {self.name!r}")
+                    raise ValueError(
+                        f"stage {stage.name!r} is made from {upstream!r}, which is not a stage of {self.name!r}"
+                    )
                 if upstream not in seen:
                     raise ValueError(f"stage {stage.name!r} must stand behind {upstream!r}, which it is made from")
             seen.add(stage.name)

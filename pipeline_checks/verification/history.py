@@ -1,0 +1,156 @@
+"""The events of one topic as far as a session has read them. It grows when a table turns out to be further."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline_checks.model.cut import Cut
+from pipeline_checks.model.events import (
+    APPEND_TIME,
+    CHANGE_OPERATIONS,
+    COMMIT_TIME,
+    CONNECTOR_TIME,
+    EVENT_COLUMNS,
+    LSN,
+    MALFORMED,
+    OFFSET,
+    OP,
+    PARTITION,
+    READ,
+    SNAPSHOT,
+    TRUNCATE,
+    TX_ID,
+)
+from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+
+if TYPE_CHECKING:
+    import polars
+    import pyarrow
+
+IN_CUT = "__in_cut"
+"""bool: the event belongs to a transaction of the cut"""
+
+_VALUE_OPERATIONS = (*CHANGE_OPERATIONS, TRUNCATE)
+
+
+class EventReader(Protocol):
+    """What a topic stage offers beyond a reader: its events between two positions."""
+
+    def events(self, start: OffsetsPosition | None, end: OffsetsPosition) -> pyarrow.Table:
+        """Return the events from ``start`` (the beginning when None) up to ``end`` (exclusive)."""
+        ...
+
+
+class TopicHistory:
+    """Events of one topic, key columns and coordinates only, marked by whether they belong to the cut.
+
+    Parameters
+    ----------
+    declaration:
+        The topic's stage; its contract's key columns are kept.
+    topic:
+        The name of the topic in Kafka.
+    begin:
+        First offset that is still there, by partition. Above 0 the past is unknown.
+    """
+
+    def __init__(
+        self,
+        declaration: StageDeclaration,
+        topic: str,
+        reader: EventReader,
+        pinned: PinnedStage,
+        begin: dict[int, int],
+        cut: Cut | None,
+    ) -> None:
+        self.declaration = declaration
+        self.topic = topic
+        self.begin = begin
+        self.key = declaration.contract.key
+        self._reader = reader
+        self._cut = cut
+        assert isinstance(pinned.position, OffsetsPosition)
+        self.end = pinned.position
+        self.frame = self._mark(pinned.rows((*EVENT_COLUMNS, *self.key)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no event has been removed by retention."""
+        return all(offset == 0 for offset in self.begin.values())
+
+    def extend(self, to: OffsetsPosition) -> None:
+        """Read on to ``to`` where that is further than what was read."""
+        parts = self.end.partitions(self.topic)
+        wanted = {p: max(o, to.next_offset(self.topic, p)) for p, o in parts.items()}
+        if wanted == parts:
+            return
+        import polars
+
+        end = OffsetsPosition.of({self.topic: wanted})
+        more = self._mark(self._reader.events(self.end, end).select([*EVENT_COLUMNS, *self.key]))
+        self.frame = polars.concat([self.frame, more])
+        self.end = end
+
+    def _mark(self, rows: object) -> polars.DataFrame:
+        import polars
+
+        frame = polars.from_arrow(rows)  # type: ignore[arg-type]
+        assert isinstance(frame, polars.DataFrame)
+        if self._cut is None:
+            return frame.with_columns(polars.col(TX_ID).is_not_null().alias(IN_CUT))
+        ids = frame.get_column(TX_ID).drop_nulls().unique().to_list()
+        visible = [i for i in ids if self._cut.contains(i)]
+        return frame.with_columns(
+            polars.col(TX_ID)
+            .is_in(polars.Series(visible, dtype=frame.schema[TX_ID]).implode())
+            .fill_null(False)
+            .alias(IN_CUT)
+        )
+
+    def values(self) -> polars.DataFrame:
+        """Events about rows: created, updated, deleted, read by a snapshot, truncated."""
+        import polars
+
+        return self.frame.filter(polars.col(OP).is_in(_VALUE_OPERATIONS))
+
+    def malformed(self) -> polars.DataFrame:
+        """Records that could not be understood."""
+        import polars
+
+        return self.frame.filter(polars.col(OP) == MALFORMED)
+
+    def snapshot_after_cut(self) -> bool:
+        """Whether a key's first event was read by a connector's snapshot that the cut does not see.
+
+        The rows of such a snapshot cannot be told to lie inside or outside of the cut; the cut is taken again.
+        """
+        import polars
+
+        first = self.values().sort(PARTITION, OFFSET).group_by(list(self.key), maintain_order=True).first()
+        return first.filter((polars.col(OP) == READ) & ~polars.col(IN_CUT)).height > 0
+
+    def below(self, frame: polars.DataFrame, covers: OffsetsPosition) -> polars.DataFrame:
+        """Return those events of ``frame`` that lie before ``covers``."""
+        import polars
+
+        parts = covers.partitions(self.topic)
+        limits = polars.DataFrame(
+            {PARTITION: list(parts), "__limit": list(parts.values())},
+            schema={PARTITION: frame.schema[PARTITION], "__limit": polars.Int64},
+        )
+        return (
+            frame.join(limits, on=PARTITION, how="left")
+            .filter(polars.col(OFFSET) < polars.col("__limit").fill_null(0))
+            .drop("__limit")
+        )
+
+    def required(self, frame: polars.DataFrame) -> OffsetsPosition:
+        """Return the next offsets that must be covered so that all events of ``frame`` are."""
+        import polars
+
+        last = frame.group_by(PARTITION).agg(polars.col(OFFSET).max())
+        return OffsetsPosition.of({self.topic: {p: o + 1 for p, o in last.select(PARTITION, OFFSET).iter_rows()}})
+
+
+__all__ = ["APPEND_TIME", "COMMIT_TIME", "CONNECTOR_TIME", "IN_CUT", "LSN", "SNAPSHOT", "EventReader", "TopicHistory"]

@@ -1,0 +1,228 @@
+"""Pins every stage of a session: takes the cut, settles stages in the order of the graph, keeps what was read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.clients.settings import resolve
+from pipeline_checks.model.clock import Deadline, monotonic
+from pipeline_checks.model.cut import Cut
+from pipeline_checks.model.errors import PipelineChecksError, TerminalError, TransientError
+from pipeline_checks.model.measure import CoverageState
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
+from pipeline_checks.stages.registry import open_stage
+from pipeline_checks.verification import settle
+from pipeline_checks.verification.coverage import required_offsets
+from pipeline_checks.verification.history import TopicHistory
+from pipeline_checks.verification.options import Options
+from pipeline_checks.verification.settled import Settled, unreachable
+
+if TYPE_CHECKING:
+    import polars
+
+    from pipeline_checks.stages.postgres_cut import PostgresCut
+
+SOURCE_KINDS = frozenset({"postgres_table"})
+TOPIC_KINDS = frozenset({"debezium_topic", "kafka_topic"})
+SERVED_KINDS = frozenset({"http_api"})
+
+_CUT_ATTEMPTS = 3
+_GRACE_OF_A_SERVED_STAGE = 5.0
+"""Seconds that an API is given after its table has settled, however late that was."""
+
+
+class Pinner:
+    """Keeps the cut, the readers, the pinned stages and the events read, for one session."""
+
+    def __init__(self, pipeline: Pipeline, options: Options) -> None:
+        self._pipeline = pipeline
+        self._options = options
+        self._cuts: dict[str, PostgresCut] = {}
+        self._readers: dict[str, StageReader] = {}
+        self._settled: dict[str, Settled] = {}
+        self._histories: dict[str, TopicHistory] = {}
+        self._source_keys: dict[str, polars.DataFrame] = {}
+        self._deadline_from: float | None = None
+
+    @property
+    def cut(self) -> Cut | None:
+        """The cut of the pipeline's source; None before it is taken, or when there is nothing to take one of."""
+        return next((c.cut for c in self._cuts.values()), None)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        for reader in self._readers.values():
+            reader.close()
+        for cut in self._cuts.values():
+            cut.close()
+        self._readers.clear()
+        self._cuts.clear()
+
+    def reader(self, declaration: StageDeclaration) -> StageReader:
+        """The opened stage."""
+        if declaration.name not in self._readers:
+            self._readers[declaration.name] = open_stage(declaration)
+        return self._readers[declaration.name]
+
+    def history(self, topic: str) -> TopicHistory:
+        """The events of a topic's stage, which must have been settled."""
+        return self._histories[topic]
+
+    def settled(self, declaration: StageDeclaration) -> Settled:
+        """Return the stage pinned, settling it and what it is made from at the first call."""
+        if declaration.name not in self._settled:
+            try:
+                settled = self._settle(declaration)
+            except PipelineChecksError as problem:
+                settled = unreachable(declaration, problem, 0.0)
+            self._settled[declaration.name] = settled
+        return self._settled[declaration.name]
+
+    def source_of(self, declaration: StageDeclaration) -> StageDeclaration | None:
+        """The source table that the rows of the stage come from."""
+        return next((s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS), None)
+
+    def topics_of(self, declaration: StageDeclaration) -> list[StageDeclaration]:
+        """The topics that feed a table directly."""
+        return [s for s in self._pipeline.upstream(declaration) if s.kind in TOPIC_KINDS]
+
+    def source_keys(self, source: StageDeclaration) -> polars.DataFrame:
+        """The keys of a source table at the cut."""
+        if source.name not in self._source_keys:
+            self._source_keys[source.name] = read_keys(self._pinned(self.settled(source)), source.contract.key)
+        return self._source_keys[source.name]
+
+    def _pinned(self, settled: Settled) -> PinnedStage:
+        if settled.pinned is None:
+            raise settled.problem or TransientError(f"{settled.declaration.name} could not be read")
+        return settled.pinned
+
+    def _deadline(self, declaration: StageDeclaration, at_least: float = 0.0) -> Deadline:
+        """The time a stage still has: deadlines of all stages run from the cut, as the stages move side by side."""
+        seconds = self._options.deadline if self._options.deadline is not None else declaration.deadline
+        if self._deadline_from is None:
+            self._deadline_from = monotonic()
+        return Deadline(max(seconds - (monotonic() - self._deadline_from), min(seconds, at_least)))
+
+    def _settle(self, declaration: StageDeclaration) -> Settled:
+        if declaration.kind in SOURCE_KINDS:
+            return settle.settle_source(declaration, self._cut_of(declaration).table(declaration))
+        upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
+        lost = next((s for s in upstream if s.problem is not None), None)
+        if lost is not None:
+            problem = TerminalError(
+                f"{lost.declaration.name}, which it is made from, could not be read: {lost.problem}"
+            )
+            return unreachable(declaration, problem, 0.0)
+        if not declaration.holds_rows:
+            return self._settle_service(declaration)
+        if declaration.kind in TOPIC_KINDS:
+            return self._settle_topic(declaration, upstream)
+        if declaration.kind in SERVED_KINDS and upstream:
+            deadline = self._deadline(declaration, at_least=_GRACE_OF_A_SERVED_STAGE)
+            return settle.settle_served(declaration, self.reader(declaration), upstream[0], deadline)
+        topics = self.topics_of(declaration)
+        if topics:
+            histories = [self.history(t.name) for t in topics]
+            fed = [self.settled(t).coverage for t in topics]
+            required = required_offsets(histories, declaration.row_meaning)
+            reader = self.reader(declaration)
+            return settle.settle_table(declaration, reader, histories, required, fed, self._deadline(declaration))
+        if upstream:
+            unbound = settle.settle_unbound(declaration, self.reader(declaration))
+            reason = f"how {declaration.kind} follows {upstream[0].declaration.kind} is not known"
+            return Settled(declaration, unbound.pinned, CoverageState(None, None, 0, 0.0, reason))
+        return settle.settle_unbound(declaration, self.reader(declaration))
+
+    def _settle_service(self, declaration: StageDeclaration) -> Settled:
+        sources = [s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS]
+        cut = self._cut_of(sources[0]).cut if sources else None
+        return settle.settle_connector(declaration, self.reader(declaration), cut, self._deadline(declaration))
+
+    def _settle_topic(self, declaration: StageDeclaration, upstream: list[Settled]) -> Settled:
+        for attempt in range(_CUT_ATTEMPTS):
+            fed, waited = self._fed(declaration)
+            source = self.source_of(declaration)
+            cut = self._cut_of(source).cut if source is not None else None
+            reader = self.reader(declaration)
+
+            def history(
+                pinned: PinnedStage, reached: Reached, reader: Any = reader, cut: Cut | None = cut
+            ) -> TopicHistory:
+                assert isinstance(pinned.position, OffsetsPosition)
+                topic = pinned.position.offsets[0][0]
+                begin = {int(p): int(o) for p, o in (reached.detail.get("low_watermarks") or {}).items()}
+                return TopicHistory(declaration, topic, reader, pinned, begin, cut)
+
+            settled, read = settle.settle_topic(declaration, reader, fed, history, waited)
+            if read is None:
+                return settled
+            last = attempt == _CUT_ATTEMPTS - 1
+            if source is None or last or not fed.covers_cut or not read.snapshot_after_cut():
+                self._histories[declaration.name] = read
+                return settled
+            self._options.say(f"{declaration.name}: the connector's snapshot ended after the cut; taking the cut again")
+            self._forget_cut(source)
+        raise AssertionError("unreachable")
+
+    def _fed(self, declaration: StageDeclaration) -> tuple[CoverageState, float]:
+        """How far that what feeds a topic is with regard to the cut."""
+        services = [s for s in self._pipeline.upstream(declaration) if not s.holds_rows]
+        if services:
+            service = self.settled(services[0])
+            return service.coverage, service.coverage.waited_seconds
+        source = self.source_of(declaration)
+        if source is None:
+            return CoverageState(True, 0.0, 0), 0.0
+        deadline = self._deadline(declaration)
+        passed = self._cut_of(source).wait_for_slot(getattr(declaration, "slot", None), deadline)
+        reason = "" if passed else "the replication slot has not confirmed the cut's mark"
+        lag = 0.0 if passed else deadline.elapsed
+        return CoverageState(passed, lag, 0, deadline.elapsed, reason), deadline.elapsed
+
+    def _cut_of(self, source: StageDeclaration) -> PostgresCut:
+        from pipeline_checks.stages.postgres_cut import open_cut
+
+        url = resolve(source.connection.url)
+        if url not in self._cuts:
+            self._await_snapshots(source)
+            self._options.say("taking the cut")
+            self._cuts[url] = open_cut(url)
+            self._deadline_from = monotonic()
+        return self._cuts[url]
+
+    def _await_snapshots(self, source: StageDeclaration) -> None:
+        """Wait until the connectors that read the source have ended their snapshot, so that the cut comes after it."""
+        for service in self._pipeline.stages:
+            if service.holds_rows or source.name not in service.from_:
+                continue
+            reader = self.reader(service)
+
+            def ended(reader: StageReader = reader) -> bool:
+                try:
+                    return not settle.snapshot_is_running(reader)
+                except PipelineChecksError:
+                    return True  # settling the connector will tell what is wrong with it
+
+            Deadline(self._options.deadline or service.deadline).wait_until(ended)
+
+    def _forget_cut(self, source: StageDeclaration) -> None:
+        url = resolve(source.connection.url)
+        self._cuts.pop(url).close()
+        self._source_keys.clear()
+        self._settled.clear()
+        self._histories.clear()
+
+
+def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
+    """Return the key columns of all rows of a stage."""
+    import polars
+
+    rows = pinned.rows(key)
+    if isinstance(rows, polars.LazyFrame):
+        return rows.select(*key).collect(engine="streaming")
+    frame = polars.from_arrow(rows)  # type: ignore[arg-type]
+    assert isinstance(frame, polars.DataFrame)
+    return frame.select(*key)

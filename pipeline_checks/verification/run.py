@@ -1,0 +1,47 @@
+"""The run of a verification: settle, read, check. It exists once; the Dagster assets and the commands call it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from pipeline_checks.checks.registry import checks_of
+from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.result import RunResult
+from pipeline_checks.verification.options import Options
+from pipeline_checks.verification.session import VerificationSession
+
+
+def run_checks(
+    pipeline: Pipeline,
+    stages: Sequence[str] | None = None,
+    checks: Collection[str] | None = None,
+    options: Options | None = None,
+) -> RunResult:
+    """Verify a pipeline at one cut and return the verdicts.
+
+    ``stages`` and ``checks`` narrow what is judged to stages by name and checks by kind; all when None. Raises
+    ConfigurationError when a name is not known or nothing is left to check; everything else stands in the result.
+    """
+    names = [s.name for s in pipeline.stages]
+    unknown = [s for s in stages or () if s not in names]
+    if unknown:
+        raise ConfigurationError(
+            f"pipeline {pipeline.name!r} has no stage {unknown[0]!r}", next_step=f"Its stages are: {', '.join(names)}."
+        )
+    selected = [s for s in pipeline.stages if stages is None or s.name in stages]
+    judged = [s for s in selected if any(checks is None or c.kind in checks for c in checks_of(s))]
+    if not judged:
+        raise ConfigurationError(
+            f"nothing to check: no selected stage of {pipeline.name!r} has a check of {', '.join(sorted(checks or ()))}",
+            next_step=f"See `pipeline-checks list {pipeline.name}` for the checks of each stage.",
+        )
+    with VerificationSession(pipeline, options) as session:
+        for stage in judged:
+            session.settle(stage.name)
+        for stage in judged:
+            session.evaluate(stage.name, checks)
+        return session.result()
+
+
+__all__ = ["Options", "run_checks"]
