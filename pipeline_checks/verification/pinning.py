@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.model.clock import Deadline, monotonic
 from pipeline_checks.model.cut import Cut
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError, TransientError
-from pipeline_checks.model.measure import CoverageState
+from pipeline_checks.model.measure import CoverageState, Facts
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
@@ -18,6 +19,7 @@ from pipeline_checks.verification.coverage import required_offsets
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.settled import Settled, unreachable
+from pipeline_checks.verification.slot import wait_for_slot
 
 if TYPE_CHECKING:
     import polars
@@ -176,11 +178,19 @@ class Pinner:
         source = self.source_of(declaration)
         if source is None:
             return CoverageState(True, 0.0, 0), 0.0
-        deadline = self._deadline(declaration)
-        passed = self._cut_of(source).wait_for_slot(getattr(declaration, "slot", None), deadline)
-        reason = "" if passed else "the replication slot has not confirmed the cut's mark"
-        lag = 0.0 if passed else deadline.elapsed
-        return CoverageState(passed, lag, 0, deadline.elapsed, reason), deadline.elapsed
+        cut = self._cut_of(source)
+        reader = self.reader(source)
+        facts = Facts("slots")
+
+        def slots() -> Sequence[Mapping[str, Any]]:
+            found: Sequence[Mapping[str, Any]] = (
+                reader.at(reader.reached().position).answer(frozenset({facts}))[facts].value
+            )
+            return found
+
+        slot = getattr(declaration, "slot", None)
+        state = wait_for_slot(slots, cut.mark, cut.cut, slot, declaration.name, self._deadline(declaration))
+        return state, state.waited_seconds
 
     def _cut_of(self, source: StageDeclaration) -> PostgresCut:
         from pipeline_checks.stages.postgres_cut import open_cut
