@@ -1,4 +1,4 @@
-"""Checks: one promise of one kind about one stage. A check declares measures and judges their values; it reads nothing."""
+"""Checks: one promise of one kind about one stage. A check declares measures and judges values; it reads nothing."""
 
 from __future__ import annotations
 

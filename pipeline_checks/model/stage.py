@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -59,7 +59,7 @@ class StageDeclaration(BaseModel):
 
 
 if TYPE_CHECKING:
-    Rows = pyarrow.RecordBatchReader | pyarrow.Table | polars.LazyFrame
+    Rows: TypeAlias = pyarrow.RecordBatchReader | pyarrow.Table | polars.LazyFrame
 else:
     Rows = Any
 """Rows of a stage as an engine takes them."""

@@ -95,7 +95,7 @@ class TopicHistory:
     def _mark(self, rows: object) -> polars.DataFrame:
         import polars
 
-        frame = polars.from_arrow(rows)  # type: ignore[arg-type]
+        frame = polars.from_arrow(rows)
         assert isinstance(frame, polars.DataFrame)
         if self._cut is None:
             return frame.with_columns(polars.col(TX_ID).is_not_null().alias(IN_CUT))

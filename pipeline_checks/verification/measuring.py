@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.registry import engine_for
 from pipeline_checks.model.clock import now
-from pipeline_checks.model.errors import PipelineChecksError, TransientError
+from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.measure import (
     Coverage,
@@ -60,7 +60,8 @@ class Measurer:
         name = settled.declaration.name
         if settled.pinned is None:
             problem = settled.problem or TransientError(f"{name} could not be read")
-            return {m: problem for m in measures} | {Coverage(): Measured(settled.coverage)}
+            lost: dict[Measure, Answer] = {m: problem for m in measures}
+            return {**lost, Coverage(): Measured(settled.coverage)}
         pinned, known = settled.pinned, self._known
         identity = id(pinned)
         open_ = frozenset(m for m in measures if (name, identity, m) not in known)
@@ -232,6 +233,3 @@ def _row_factory(pinned: PinnedStage, declaration: StageDeclaration) -> Callable
         return kept if columns is None else kept.select(list(columns))
 
     return rows
-
-
-__all__ = ["Answer", "Measurer", "PipelineChecksError"]

@@ -195,7 +195,7 @@ class Pinner:
     def _cut_of(self, source: StageDeclaration) -> PostgresCut:
         from pipeline_checks.stages.postgres_cut import open_cut
 
-        url = resolve(source.connection.url)
+        url = _url_of(source)
         if url not in self._cuts:
             self._await_snapshots(source)
             self._options.say("taking the cut")
@@ -219,11 +219,16 @@ class Pinner:
             Deadline(self._options.deadline or service.deadline).wait_until(ended)
 
     def _forget_cut(self, source: StageDeclaration) -> None:
-        url = resolve(source.connection.url)
+        url = _url_of(source)
         self._cuts.pop(url).close()
         self._source_keys.clear()
         self._settled.clear()
         self._histories.clear()
+
+
+def _url_of(source: StageDeclaration) -> str:
+    declared: Any = source  # only kinds among SOURCE_KINDS come here, and these have a connection
+    return resolve(declared.connection.url)
 
 
 def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
@@ -232,7 +237,8 @@ def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
 
     rows = pinned.rows(key)
     if isinstance(rows, polars.LazyFrame):
-        return rows.select(*key).collect(engine="streaming")
-    frame = polars.from_arrow(rows)  # type: ignore[arg-type]
+        collected: polars.DataFrame = rows.select(*key).collect(engine="streaming")
+        return collected
+    frame = polars.from_arrow(rows)
     assert isinstance(frame, polars.DataFrame)
     return frame.select(*key)

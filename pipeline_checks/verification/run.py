@@ -32,8 +32,9 @@ def run_checks(
     selected = [s for s in pipeline.stages if stages is None or s.name in stages]
     judged = [s for s in selected if any(checks is None or c.kind in checks for c in checks_of(s))]
     if not judged:
+        kinds = ", ".join(sorted(checks or ()))
         raise ConfigurationError(
-            f"nothing to check: no selected stage of {pipeline.name!r} has a check of {', '.join(sorted(checks or ()))}",
+            f"nothing to check: no selected stage of {pipeline.name!r} has a check of {kinds}",
             next_step=f"See `pipeline-checks list {pipeline.name}` for the checks of each stage.",
         )
     with VerificationSession(pipeline, options) as session:

@@ -21,7 +21,7 @@ def choose_slot(slots: Sequence[Mapping[str, Any]], name: str | None, stage: str
     names = ", ".join(str(s["name"]) for s in logical) or "none"
     raise ConfigurationError(
         f"which replication slot feeds {stage} is not known (logical slots there: {names})",
-        next_step="Name it with `slot:` at the stage, or declare the connector as a stage and name it with `connector:`.",
+        next_step="Name it with `slot:` at the stage, or declare its connector as a stage, named with `connector:`.",
         stage=stage,
     )
 
@@ -48,5 +48,6 @@ def wait_for_slot(
 
     if deadline.wait_until(passed):
         return CoverageState(True, 0.0, 1, deadline.elapsed)
-    reason = f"the replication slot has confirmed {LsnPosition(seen[0]).value()}, the cut ends at {LsnPosition(cut.lsn).value()}"
+    confirmed, wanted = LsnPosition(seen[0]).value(), LsnPosition(cut.lsn).value()
+    reason = f"the replication slot has confirmed {confirmed}, the cut ends at {wanted}"
     return CoverageState(False, deadline.elapsed, 1, deadline.elapsed, reason)

@@ -79,14 +79,20 @@ def test_a_snapshot_sees_what_ended_before_it_and_not_what_was_running_or_came_l
 
 def test_a_contract_takes_bare_type_names_and_keeps_other_promises_for_their_checks() -> None:
     contract = Contract.model_validate(
-        {"key": ["id"], "columns": {"id": "int64", "n": {"type": "decimal(5,2)", "min": 0}}, "freshness": {"within": "1m"}}
+        {
+            "key": ["id"],
+            "columns": {"id": "int64", "n": {"type": "decimal(5,2)", "min": 0}},
+            "freshness": {"within": "1m"},
+        }
     )
     assert contract.columns["n"].promises == {"min": 0}
     assert contract.promises == {"freshness": {"within": "1m"}}
 
 
 @pytest.mark.parametrize("field", [{"key": ["nope"]}, {"event_time": "nope"}])
-def test_a_contract_that_names_an_unknown_column_is_refused_with_the_columns_there_are(field: dict[str, object]) -> None:
+def test_a_contract_that_names_an_unknown_column_is_refused_with_the_columns_there_are(
+    field: dict[str, object],
+) -> None:
     with pytest.raises(ValidationError, match="'nope', which is not among the columns \\(id\\)"):
         Contract.model_validate({"columns": {"id": "int64"}, **field})
 
