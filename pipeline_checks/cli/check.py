@@ -1,0 +1,46 @@
+"""``pipeline-checks check``: verdicts about what is there; nothing is moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline_checks.cli.options import deadline_option, project_option, report_options, strict_option
+from pipeline_checks.cli.output import progress
+
+
+@click.command(name="check")
+@click.argument("targets", nargs=-1, metavar="[PIPELINE[.STAGE]]...")
+@click.option("--only", metavar="KIND,...", help="Judge only checks of these kinds, such as counts,schema.")
+@click.option("--full", is_flag=True, help="Read everything again, also what was verified before.")
+@deadline_option
+@strict_option
+@project_option
+@report_options
+def command(
+    targets: tuple[str, ...],
+    only: str | None,
+    full: bool,
+    deadline: float | None,
+    strict: bool,
+    project: Path | None,
+    json_file: str | None,
+    junit_file: str | None,
+    markdown_file: str | None,
+) -> int:
+    """Verify pipelines, or single stages of them, at one consistent cut; all pipelines when none is named.
+
+    \b
+    Examples:
+      pipeline-checks check cdc --json report.json --junit junit.xml
+      pipeline-checks check cdc.delta_orders --only counts,duplicates --deadline 10s
+    """
+    from pipeline_checks.cli.targets import kinds, resolve
+    from pipeline_checks.cli.verdicts import publish
+    from pipeline_checks.verification.run import Options, run_checks
+
+    selected, wanted = resolve(targets, project), kinds(only)
+    options = Options(deadline=deadline, full=full, progress=progress)
+    results = [run_checks(pipeline, stages, wanted, options) for pipeline, stages in selected]
+    return publish(results, json_file, junit_file, markdown_file, strict=strict)

@@ -1,0 +1,49 @@
+"""``pipeline-checks list``: what can be verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline_checks.cli.options import json_option, project_option
+from pipeline_checks.cli.output import table, write_json
+
+
+@click.command(name="list")
+@click.argument("pipelines", nargs=-1, metavar="[PIPELINE]...")
+@project_option
+@json_option
+def command(pipelines: tuple[str, ...], project: Path | None, json_file: str | None) -> None:
+    """List pipelines with their stages and the checks of each stage.
+
+    \b
+    Example:
+      pipeline-checks list cdc
+    """
+    from pipeline_checks.verification.discovery import load_pipeline, load_pipelines
+
+    found = [load_pipeline(name, project) for name in pipelines] or load_pipelines(project)
+    listed = [_pipeline(p) for p in found]
+    if json_file is not None:
+        write_json({"schema_version": 1, "pipelines": listed}, json_file)
+    if json_file == "-":
+        return
+    for pipeline in listed:
+        click.echo(f"{pipeline['name']}: {pipeline['description']}" if pipeline["description"] else pipeline["name"])
+        rows = [(s["name"], s["kind"], ", ".join(s["from"]), ", ".join(s["checks"])) for s in pipeline["stages"]]
+        click.echo(table(("STAGE", "KIND", "FROM", "CHECKS"), rows))
+
+
+def _pipeline(pipeline: Any) -> dict[str, Any]:
+    from pipeline_checks.checks.registry import checks_of
+
+    return {
+        "name": pipeline.name,
+        "description": pipeline.description,
+        "stages": [
+            {"name": s.name, "kind": s.kind, "from": list(s.from_), "checks": [c.kind for c in checks_of(s)]}
+            for s in pipeline.stages
+        ],
+    }
