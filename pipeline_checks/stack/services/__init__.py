@@ -1,0 +1,1 @@
+"""The services that pipelines share: PostgreSQL, Kafka, Connect and an object store, one module each."""

@@ -1,0 +1,94 @@
+"""Kafka Connect in distributed mode with exactly-once source and Debezium's Postgres connector on its class path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline_checks.stack.environment import replace_file
+from pipeline_checks.stack.java import FAST_START
+from pipeline_checks.stack.ports import ADDRESS
+from pipeline_checks.stack.probes import probe_http
+from pipeline_checks.stack.service import Placement, Service
+from pipeline_checks.stack.services import kafka
+
+NAME = "connect"
+
+_WORKER = """\
+# Written by `pipeline-checks up`. A connector's own configuration says how its records are converted.
+bootstrap.servers={bootstrap}
+key.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+key.converter.schemas.enable=false
+value.converter.schemas.enable=false
+listeners=http://{address}:{port}
+rest.advertised.host.name={address}
+rest.advertised.port={port}
+plugin.discovery=service_load
+offset.flush.interval.ms=1000
+producer.linger.ms=0
+task.shutdown.graceful.timeout.ms=5000
+connector.client.config.override.policy=All
+group.id=pipeline-checks-connect
+config.storage.topic=_connect_configs
+offset.storage.topic=_connect_offsets
+status.storage.topic=_connect_status
+config.storage.replication.factor=1
+offset.storage.replication.factor=1
+status.storage.replication.factor=1
+offset.storage.partitions=1
+status.storage.partitions=1
+# One worker: nothing is won by waiting for others to come back.
+scheduled.rebalance.max.delay.ms=0
+session.timeout.ms=2000
+heartbeat.interval.ms=300
+rebalance.timeout.ms=10000
+reconnect.backoff.max.ms=200
+exactly.once.source.support=enabled
+"""
+
+
+def connect() -> Service:
+    """Return the service. Settings: ``CONNECT_URL``."""
+    return Service(
+        name=NAME,
+        command=_command,
+        follows=(kafka.NAME,),  # the worker loads its plugins while the broker starts, and then waits for it
+        ports=(NAME,),
+        needs=("CONNECT_URL",),
+        settings=lambda placement: {"CONNECT_URL": f"http://{ADDRESS}:{placement.ports[NAME]}"},
+        prepare=_prepare,
+        probe=lambda settings: probe_connect(settings["CONNECT_URL"]),
+        jars=("kafka",),
+        class_archive=NAME,
+        ready_seconds=90,
+        stop_seconds=20,
+    )
+
+
+def probe_connect(url: str) -> None:
+    """Ask for the connectors: answered only by a worker that has joined its group and read its configuration."""
+    probe_http("Kafka Connect", url, "/connectors")
+
+
+def _prepare(placement: Placement) -> None:
+    placement.folder.mkdir(parents=True, exist_ok=True)
+    replace_file(placement.folder / "log4j2.xml", kafka.LOGGING)
+    text = _WORKER.format(
+        address=ADDRESS, port=placement.ports[NAME], bootstrap=f"{ADDRESS}:{placement.ports[kafka.NAME]}"
+    )
+    replace_file(placement.folder / "worker.properties", text)
+
+
+def _command(placement: Placement) -> Sequence[str]:
+    return (
+        placement.java,
+        "-Xmx256m",
+        "-Xms64m",
+        *FAST_START,
+        *placement.java_flags,
+        kafka.logging_flag(placement),
+        "-cp",
+        placement.classpath("kafka"),
+        "org.apache.kafka.connect.cli.ConnectDistributed",
+        str(placement.folder / "worker.properties"),
+    )

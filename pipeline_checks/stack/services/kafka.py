@@ -1,0 +1,130 @@
+"""Apache Kafka 4.3.1 in KRaft mode: one process that is broker and controller."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from pipeline_checks.model.errors import TerminalError
+from pipeline_checks.stack.environment import replace_file
+from pipeline_checks.stack.java import FAST_START
+from pipeline_checks.stack.ports import ADDRESS
+from pipeline_checks.stack.probes import probe_kafka
+from pipeline_checks.stack.service import Placement, Service
+
+NAME = "kafka"
+_CONTROLLER = "kafka_controller"
+_CLUSTER = "cGlwZWxpbmVfY2hlY2tzMQ"
+
+_BROKER = """\
+# Written by `pipeline-checks up`.
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{address}:{controller}
+listeners=PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller}
+advertised.listeners=PLAINTEXT://{address}:{port}
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+# Topics are created by those who need them, with the partitions that they need.
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=1
+num.io.threads=2
+background.threads=2
+num.recovery.threads.per.data.dir=1
+log.cleaner.dedupe.buffer.size=2097152
+log.retention.ms=-1
+# After kill -9 the broker waits until its former registration has run out.
+group.min.session.timeout.ms=500
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
+"""
+
+LOGGING = """\
+<Configuration status="WARN">
+  <Appenders><Console name="C" target="SYSTEM_OUT">
+    <PatternLayout pattern="%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1} [%t] %m%n"/>
+  </Console></Appenders>
+  <Loggers>
+    <Root level="INFO"><AppenderRef ref="C"/></Root>
+    <Logger name="org.reflections" level="ERROR"/>
+    <Logger name="org.apache.kafka.clients" level="WARN"/>
+    <Logger name="org.apache.kafka.connect.runtime.rest.RestServer" level="WARN"/>
+  </Loggers>
+</Configuration>
+"""
+
+
+def kafka() -> Service:
+    """Return the service. Settings: ``KAFKA_BOOTSTRAP_SERVERS``."""
+    return Service(
+        name=NAME,
+        command=lambda placement: (*_java(placement, "-Xmx256m", "-Xms64m"), "kafka.Kafka", _properties(placement)),
+        ports=(NAME, _CONTROLLER),
+        needs=("KAFKA_BOOTSTRAP_SERVERS",),
+        settings=lambda placement: {"KAFKA_BOOTSTRAP_SERVERS": f"{ADDRESS}:{placement.ports[NAME]}"},
+        prepare=_prepare,
+        probe=lambda settings: probe_kafka(settings["KAFKA_BOOTSTRAP_SERVERS"]),
+        jars=("kafka",),
+        class_archive=NAME,
+        stop_seconds=20,
+    )
+
+
+def _properties(placement: Placement) -> str:
+    return str(placement.folder / "server.properties")
+
+
+def logging_flag(placement: Placement) -> str:
+    """Return the flag that names the configuration of log4j; broker and worker write to their standard output."""
+    return f"-Dlog4j2.configurationFile={(placement.folder / 'log4j2.xml').as_uri()}"
+
+
+def _java(placement: Placement, *flags: str) -> Sequence[str]:
+    common = (*FAST_START, *placement.java_flags, logging_flag(placement))
+    return (placement.java, *flags, *common, "-cp", placement.classpath("kafka"))
+
+
+def _prepare(placement: Placement) -> None:
+    data = placement.folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    replace_file(placement.folder / "log4j2.xml", LOGGING)
+    text = _BROKER.format(
+        address=ADDRESS, port=placement.ports[NAME], controller=placement.ports[_CONTROLLER], data=data
+    )
+    replace_file(placement.folder / "server.properties", text)
+    if not (data / "meta.properties").exists():
+        _format(placement)
+
+
+def _format(placement: Placement) -> None:
+    log = placement.home.log("kafka-format")
+    tool = ("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", _properties(placement), "--ignore-formatted")
+    flags = (*FAST_START, logging_flag(placement), "-cp", placement.classpath("kafka"))
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [placement.java, "-Xmx128m", *flags, *tool],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    if done.returncode != 0:
+        tail = log.read_text(errors="replace").strip().splitlines()[-3:]
+        raise TerminalError(
+            f"the storage of Kafka could not be formatted ({done.returncode}): {' / '.join(tail)}",
+            next_step=f"Look at {log}.",
+        )
