@@ -29,9 +29,11 @@ def describe(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path or '/'}"
+        if parts.scheme in ("postgresql", "postgres"):
+            return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path or '/'}"
     except ValueError:
-        return "the Postgres URL"
+        pass
+    return "its URL"
 
 
 def connect(
@@ -87,7 +89,7 @@ def reason(problem: BaseException) -> str:
     """Return the first line of a driver's message: it names hosts and objects, never a password."""
     primary = getattr(getattr(problem, "diag", None), "message_primary", None)
     lines = str(primary or problem).strip().splitlines()
-    return lines[-1].strip().rstrip(".") if lines else type(problem).__name__
+    return lines[0].strip().rstrip(".") if lines else type(problem).__name__
 
 
 def _translate(what: str, problem: psycopg.Error, connecting: bool) -> PipelineChecksError:

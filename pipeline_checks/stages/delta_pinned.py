@@ -1,0 +1,135 @@
+"""A Delta table at one version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.clients.lake import open_delta, translated
+from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.logical_type import LogicalType
+from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, StageSchema
+from pipeline_checks.model.position import VersionPosition
+from pipeline_checks.model.schema import Schema, SchemaField
+from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.delta_log import DeltaLog
+
+if TYPE_CHECKING:
+    import deltalake
+    import pyarrow
+
+_FIELD_ID = "delta.columnMapping.id"
+_PRIMITIVES = {
+    "byte": "int8",
+    "short": "int16",
+    "integer": "int32",
+    "long": "int64",
+    "float": "float32",
+    "double": "float64",
+    "boolean": "bool",
+    "binary": "bytes",
+    "string": "string",
+    "date": "date",
+    "timestamp": "timestamptz",
+    "timestamp_ntz": "timestamp",
+    "variant": "json",
+}
+
+
+class PinnedDelta:
+    """Answers about one version: schema and count from the log, rows by delta-rs' scan.
+
+    The scan is the reader that is right with deletion vectors and column mapping and refuses what it does not know;
+    lists of Parquet files and ``to_pyarrow_*`` are silently wrong there.
+    """
+
+    def __init__(self, uri: str, position: VersionPosition, log: DeltaLog) -> None:
+        self.position = position
+        self._uri = uri
+        self._log = log
+        self._opened: deltalake.DeltaTable | None = None
+
+    @property
+    def _what(self) -> str:
+        return f"reading the Delta table {self._uri} at version {self.position.version}"
+
+    def _table(self) -> deltalake.DeltaTable:
+        if self._opened is None:
+            self._opened = open_delta(self._uri, self.position.version)
+        return self._opened
+
+    def schema(self) -> Schema:
+        """Return the columns; ids are known where the table maps its columns."""
+        with translated(self._what):
+            fields = self._table().schema().fields
+        return Schema(tuple(_schema_field(f) for f in fields))
+
+    def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
+        """Return schema, row count (where the log has it) and ``Facts("commits")``.
+
+        The commits are a list of mappings, oldest first, as ``Commit.to_json`` makes them.
+        """
+        answers: dict[Measure, Measured] = {}
+        for measure in measures:
+            if isinstance(measure, StageSchema):
+                answers[measure] = exact(self.schema())
+            elif isinstance(measure, RowCount):
+                count = self._count()
+                if count is not None:
+                    answers[measure] = exact(count)
+            elif isinstance(measure, Facts):
+                answers[measure] = exact(self._facts(measure.topic))
+        return answers
+
+    def rows(self, columns: Sequence[str] | None = None) -> pyarrow.RecordBatchReader:
+        """Return the rows as a stream of batches."""
+        import pyarrow as pa
+
+        with translated(self._what):
+            scan = self._table().scan(columns=None if columns is None else list(columns))
+            reader = pa.RecordBatchReader.from_stream(scan)
+        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
+
+    def _batches(self, reader: pyarrow.RecordBatchReader) -> Iterator[pyarrow.RecordBatch]:
+        with translated(self._what):
+            yield from reader
+
+    def _facts(self, topic: str) -> Any:
+        if topic == "commits":
+            return [c.to_json() for c in reversed(list(self._log.newest_first(self.position.version)))]
+        raise ConfigurationError(f"a Delta table tells nothing of {topic!r}.", next_step="It tells: commits.")
+
+    def _count(self) -> int | None:
+        """Rows by the statistics of the log less those its deletion vectors mark; None when a file has no count."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        with translated(self._what):
+            files = pa.table(self._table().get_add_actions(flatten=True))
+            if files.num_rows == 0:
+                return 0
+            if "num_records" not in files.column_names or files.column("num_records").null_count:
+                return None
+            deleted = 0
+            if "deletionVectors" in (self._table().protocol().reader_features or ()):
+                for batch in pa.RecordBatchReader.from_stream(self._table().deletion_vectors()):
+                    keep = batch.column("selection_vector").flatten()
+                    deleted += len(keep) - (compute.sum(keep).as_py() or 0)
+            return int(compute.sum(files.column("num_records")).as_py()) - deleted
+
+
+def _schema_field(field: deltalake.Field) -> SchemaField:
+    identity = (field.metadata or {}).get(_FIELD_ID)
+    return SchemaField(
+        field.name, _logical_type(field.type), field.nullable, None if identity is None else str(identity)
+    )
+
+
+def _logical_type(type_: Any) -> LogicalType:
+    """Return the logical type of a Delta type. Timestamps of Delta have microseconds."""
+    name = str(getattr(type_, "type", type_))
+    if name.startswith("decimal"):
+        return LogicalType.parse(name)
+    if name in _PRIMITIVES:
+        return LogicalType.parse(_PRIMITIVES[name])
+    return LogicalType(name if name in ("array", "struct", "map") else "string")

@@ -1,0 +1,172 @@
+"""A table of Postgres as one snapshot sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.model.errors import ConfigurationError, TerminalError
+from pipeline_checks.model.measure import (
+    DuplicateKeys,
+    DuplicateSample,
+    Facts,
+    Measure,
+    Measured,
+    RowMeasure,
+    StageSchema,
+    Violations,
+    ViolationSample,
+)
+from pipeline_checks.model.position import LsnPosition
+from pipeline_checks.model.schema import Schema, SchemaField
+from pipeline_checks.model.stage import exact
+from pipeline_checks.stages import postgres_facts
+from pipeline_checks.stages.postgres_rows import read_rows
+from pipeline_checks.stages.postgres_snapshot import Snapshot
+from pipeline_checks.stages.postgres_types import PostgresColumn
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import pyarrow
+    from psycopg import sql
+
+    from pipeline_checks.stages.postgres_sql import PostgresTableSql
+
+_COLUMNS = """
+SELECT a.attnum, a.attname, coalesce(base.typname, t.typname),
+       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, NOT (a.attnotnull OR t.typnotnull),
+       coalesce(base.typcategory, t.typcategory)::text
+FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f')
+ORDER BY a.attnum
+"""
+
+
+class PinnedPostgres:
+    """Answers about one table in one snapshot. Aggregates are computed where the data is."""
+
+    def __init__(
+        self,
+        schema: str,
+        table: str,
+        position: LsnPosition,
+        snapshot: Callable[[], Snapshot],
+        server: postgres_facts.Query | None = None,
+    ) -> None:
+        """Pin the table in the snapshot that ``snapshot`` returns, taken when rows or columns are first asked for.
+
+        ``server`` asks about what belongs to no snapshot (slots, publications); the snapshot is asked without it.
+        """
+        self.position = position
+        self._schema_name, self._table_name = schema, table
+        self._take_snapshot = snapshot
+        self._server = server
+        self._taken: Snapshot | None = None
+        self._found: tuple[PostgresColumn, ...] | None = None
+
+    @property
+    def _snapshot(self) -> Snapshot:
+        if self._taken is None:
+            self._taken = self._take_snapshot()
+        return self._taken
+
+    @property
+    def _what(self) -> str:
+        return f"reading {self._schema_name}.{self._table_name}"
+
+    def _columns(self) -> tuple[PostgresColumn, ...]:
+        if self._found is None:
+            rows = self._snapshot.query(_COLUMNS, (self._schema_name, self._table_name), what=self._what)
+            if not rows:
+                raise TerminalError(
+                    f"there is no table {self._schema_name}.{self._table_name}.",
+                    next_step="Create it, or correct the name in the declaration.",
+                )
+            self._found = tuple(PostgresColumn(*row) for row in rows)
+        return self._found
+
+    def _sql(self) -> PostgresTableSql:
+        from pipeline_checks.stages.postgres_sql import PostgresTableSql
+
+        return PostgresTableSql(self._schema_name, self._table_name, self._columns())
+
+    def schema(self) -> Schema:
+        """Return the columns; their ids are attribute numbers, which a rename does not change."""
+        return Schema(tuple(SchemaField(c.name, c.type, c.nullable, str(c.number)) for c in self._columns()))
+
+    def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
+        """Return schema, facts and whatever of the row measures Postgres judges as the engines do.
+
+        ``Facts("slots")`` is a list of slots, ``Facts("publication")`` maps publications to tables, ``Facts("table")``
+        has ``primary_key`` and ``replica_identity``.
+        """
+        answers: dict[Measure, Measured] = {}
+        rows = [m for m in measures if isinstance(m, RowMeasure)]
+        for measure in measures:
+            if isinstance(measure, StageSchema):
+                answers[measure] = exact(self.schema())
+            elif isinstance(measure, Facts):
+                answers[measure] = exact(self._facts(measure.topic))
+            elif isinstance(measure, DuplicateKeys):
+                answers[measure] = exact(self._duplicates(measure))
+        answers.update(self._aggregates([m for m in rows if not isinstance(m, DuplicateKeys)]))
+        return answers
+
+    def rows(self, columns: Sequence[str] | None = None) -> pyarrow.RecordBatchReader:
+        """Return the rows in the snapshot, as a stream; raises TerminalError when a column is not there."""
+        statements = self._sql()
+        wanted = self._columns() if columns is None else tuple(statements.column(c) for c in columns)
+        return read_rows(self._snapshot, statements.copy(wanted), wanted, self._what)
+
+    def _facts(self, topic: str) -> Any:
+        if topic == "slots":
+            return postgres_facts.slots(self._server or self._snapshot.query)
+        if topic == "publication":
+            return postgres_facts.publications(self._server or self._snapshot.query)
+        if topic == "table":
+            self._columns()
+            return postgres_facts.table_facts(self._snapshot.query, self._schema_name, self._table_name)
+        raise ConfigurationError(
+            f"a Postgres table tells nothing of {topic!r}.", next_step="It tells: slots, publication, table."
+        )
+
+    def _aggregates(self, measures: list[RowMeasure]) -> dict[Measure, Measured]:
+        if not measures:
+            return {}
+        statements = self._sql()
+        items: dict[RowMeasure, sql.Composable] = {}
+        for measure in measures:
+            item = statements.aggregate(measure)
+            if item is not None:
+                items[measure] = item
+        if not items:
+            return {}
+        row = self._snapshot.query(statements.select(list(items.values())), what=self._what)[0]
+        answers: dict[Measure, Measured] = {}
+        for measure, value in zip(items, row, strict=True):
+            found = self._violations(statements, measure, value) if isinstance(measure, Violations) else value
+            answers[measure] = exact(found)
+        return answers
+
+    def _violations(self, statements: PostgresTableSql, measure: Violations, count: int) -> ViolationSample:
+        if count == 0:
+            return ViolationSample(0)
+        condition = statements.condition(measure.predicate)
+        assert condition is not None
+        column: str = measure.predicate.column  # type: ignore[attr-defined]
+        rows = self._snapshot.query(statements.sample(measure, condition, column), what=self._what)
+        return ViolationSample(count, tuple((self._key(measure.key, row), to_json_value(row[-1])) for row in rows))
+
+    def _duplicates(self, measure: DuplicateKeys) -> DuplicateSample:
+        rows = self._snapshot.query(self._sql().duplicates(measure), what=self._what)
+        if not rows:
+            return DuplicateSample(0, 0)
+        return DuplicateSample(rows[0][0], rows[0][1], tuple((self._key(measure.key, r[2:]), r[-1]) for r in rows))
+
+    @staticmethod
+    def _key(key: tuple[str, ...], row: tuple[Any, ...]) -> dict[str, Any]:
+        return {name: to_json_value(value) for name, value in zip(key, row, strict=False)}

@@ -1,0 +1,161 @@
+"""Text patterns: written in RE2's syntax, matched as a whole, and put into the dialect of each system.
+
+The dialects differ in classes (``\\d`` is ASCII in RE2, Unicode in Rust), in whether ``.`` takes a line feed, and in
+what stands inside brackets. A pattern is rewritten so that all judge alike, or not handed to a system that cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline_checks.model.errors import ConfigurationError
+
+_CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\t\\n\\f\\r "}
+
+
+def for_rust(pattern: str) -> str:
+    """Return the pattern, anchored at both ends, for the regular expressions of polars."""
+    parts = []
+    for token in _tokens(pattern):
+        if token.startswith("["):
+            parts.append(_bracket_for_rust(token))
+        elif token.startswith("\\"):
+            parts.append(_escape(token))
+        else:
+            parts.append(token)
+    return rf"\A(?:{''.join(parts)})\z"
+
+
+def for_postgres(pattern: str) -> str | None:
+    """Return the pattern, anchored at both ends, for Postgres; None when Postgres might judge it otherwise.
+
+    Taken are literals, ``.``, classes without further escapes, groups, alternatives and greedy quantifiers.
+    """
+    if not pattern.isascii():
+        return None
+    parts = []
+    tokens = list(_tokens(pattern))
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1] if place + 1 < len(tokens) else ""
+        if token in ("*", "+", "?", "}") and following in ("?", "+"):
+            return None  # not greedy: Postgres lets the first quantifier decide for the whole
+        if token in ("^", "$"):
+            return None  # without effect in a whole match, or meant for several lines
+        if token == "(" and following == "?" and tokens[place + 1 : place + 3] != ["?", ":"]:
+            return None  # flags and names
+        if token == "{" and not following.isdigit():
+            return None
+        if token == ".":
+            parts.append("[^\\n]")
+        elif token.startswith("["):
+            bracket = _bracket_for_postgres(token)
+            if bracket is None:
+                return None
+            parts.append(bracket)
+        elif token.startswith("\\"):
+            escaped = token[1:]
+            if escaped.isalnum() and escaped.lower() not in _CLASSES:
+                return None
+            parts.append(_escape(token))
+        else:
+            parts.append(token)
+    return f"^(?:{''.join(parts)})$"
+
+
+def _escape(token: str) -> str:
+    letter = token[1:]
+    if letter in _CLASSES:
+        return f"[{_CLASSES[letter]}]"
+    if letter.lower() in _CLASSES:
+        return f"[^{_CLASSES[letter.lower()]}]"
+    return r"(?-u:\b)" if letter == "b" else token
+
+
+def _bracket_for_rust(token: str) -> str:
+    """Rust nests brackets and combines them with ``&&``, ``--`` and ``~~``; in RE2 these are plain characters."""
+    negated, body = _bracket(token)
+    parts = []
+    for item in _tokens_in_bracket(body):
+        if item.startswith("\\") and item[1:].lower() in _CLASSES:
+            shorthand = _CLASSES[item[1:].lower()]
+            parts.append(shorthand if item[1:] in _CLASSES else f"[^{shorthand}]")
+        elif item in ("[", "&", "~"):
+            parts.append("\\" + item)
+        else:
+            parts.append(item)
+    return f"[{'^' if negated else ''}{''.join(parts)}]"
+
+
+def _bracket_for_postgres(token: str) -> str | None:
+    negated, body = _bracket(token)
+    parts = []
+    for item in _tokens_in_bracket(body):
+        if item == "[" or item.startswith("[:"):
+            return None
+        if item.startswith("\\"):
+            letter = item[1:]
+            if letter in _CLASSES:
+                parts.append(_CLASSES[letter])
+            elif letter.isalnum():
+                return None
+            else:
+                parts.append(item)
+        else:
+            parts.append(item)
+    return f"[{'^' if negated else ''}{''.join(parts)}]"
+
+
+def _bracket(token: str) -> tuple[bool, str]:
+    body = token[1:-1]
+    return (True, body[1:]) if body.startswith("^") else (False, body)
+
+
+def _tokens_in_bracket(body: str) -> Iterator[str]:
+    place = 0
+    while place < len(body):
+        if body[place] == "\\":
+            yield body[place : place + 2]
+            place += 2
+        elif body.startswith("[:", place) and (end := body.find(":]", place)) > 0:
+            yield body[place : end + 2]
+            place = end + 2
+        else:
+            yield body[place]
+            place += 1
+
+
+def _tokens(pattern: str) -> Iterator[str]:
+    """Split a pattern into characters, escapes and whole brackets."""
+    place = 0
+    while place < len(pattern):
+        character = pattern[place]
+        if character == "\\":
+            if place + 1 == len(pattern):
+                raise ConfigurationError(f"the pattern {pattern!r} ends in a backslash.")
+            yield pattern[place : place + 2]
+            place += 2
+        elif character == "[":
+            end = _end_of_bracket(pattern, place)
+            yield pattern[place:end]
+            place = end
+        else:
+            yield character
+            place += 1
+
+
+def _end_of_bracket(pattern: str, start: int) -> int:
+    place = start + 1
+    if pattern.startswith("^", place):
+        place += 1
+    if pattern.startswith("]", place):  # first of all a bracket is a character
+        place += 1
+    while place < len(pattern):
+        if pattern[place] == "\\":
+            place += 2
+        elif pattern.startswith("[:", place) and (end := pattern.find(":]", place)) > 0:
+            place = end + 2
+        elif pattern[place] == "]":
+            return place + 1
+        else:
+            place += 1
+    raise ConfigurationError(f"the pattern {pattern!r} has a bracket that is not closed.")
