@@ -77,7 +77,10 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     except Exception as problem:
         if debug:
             raise
-        _tell(f"{type(problem).__name__}: {problem}", "This is a fault of ours; `pipeline-checks --debug ...` shows where.")
+        _tell(
+            f"{type(problem).__name__}: {problem}",
+            "This is a fault of ours; `pipeline-checks --debug ...` shows where.",
+        )
         return exits.NOT_PROVED
 
 

@@ -11,7 +11,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class SecondsType(click.ParamType):
+class SecondsType(click.ParamType[float]):
     """A duration on the command line: ``60s``, ``10m``, or a number of seconds."""
 
     name = "duration"
@@ -44,7 +44,9 @@ rows_option = click.option("--rows", type=click.IntRange(min=1), default=1000, s
 seed_option = click.option("--seed", type=int, default=42, show_default=True, help="Every value follows from it.")
 json_option = click.option("--json", "json_file", metavar="FILE|-", help="Write the machine form.")
 deadline_option = click.option(
-    "--deadline", type=SecondsType(), help="How long to wait for stages to settle, such as 60s; else what each declares."
+    "--deadline",
+    type=SecondsType(),
+    help="How long to wait for stages to settle, such as 60s; else what each declares.",
 )
 strict_option = click.option("--strict", is_flag=True, help="Exit 1 on a WARN too.")
 

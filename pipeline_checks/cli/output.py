@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def write_json(value: Any, target: str) -> None:
     write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str), target)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return rows as aligned columns; the last column may be of any width.
 
     >>> print(table(("a", "b"), [("1", "two"), ("three", "")]))

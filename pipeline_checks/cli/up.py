@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from pipeline_checks.cli.options import json_option, project_option, provider_option
-from pipeline_checks.cli.output import progress
 
 
 @click.command(name="up")
@@ -24,8 +23,8 @@ def command(pipelines: tuple[str, ...], provider: str | None, project: Path | No
     Example:
       pipeline-checks up cdc
     """
-    from pipeline_checks.cli.services import services_of, show
+    from pipeline_checks.cli.services import services_of, show, tell
     from pipeline_checks.stack.providers import provider as provider_named
 
-    states = provider_named(provider).up(services_of(pipelines, project), progress)
+    states = provider_named(provider).up(services_of(pipelines, project), tell)
     show(states, json_file)

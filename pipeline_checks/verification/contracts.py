@@ -39,7 +39,10 @@ def read_shared(raw: Any, path: Path, problems: list[Problem]) -> dict[str, Plac
     if not isinstance(raw, Mapping):
         problems.append(Problem(path, "must map names to contracts", "Write contracts: {orders: {key: [order_id]}}."))
         return {}
-    read = {str(name): (read_contract(value, (*path, str(name)), problems), (*path, str(name))) for name, value in raw.items()}
+    read = {
+        str(name): (read_contract(value, (*path, str(name)), problems), (*path, str(name)))
+        for name, value in raw.items()
+    }
     return {name: PlacedContract(contract, place) for name, (contract, place) in read.items() if contract is not None}
 
 

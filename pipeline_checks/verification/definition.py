@@ -134,7 +134,9 @@ class _Stages:
                 self._problems.append(Problem((*path, "from"), message, nearest(name, self.declared)))
 
     def _contract(self, declaration: StageDeclaration, raw: RawStage) -> PlacedContract:
-        upstream = next((self._contracts[n] for n in declaration.from_ if n in self._contracts and self._has_rows(n)), None)
+        upstream = next(
+            (self._contracts[n] for n in declaration.from_ if n in self._contracts and self._has_rows(n)), None
+        )
         path = (*raw.path, "contract")
         return contract_of(declaration, raw.value.get("contract"), path, self._shared, upstream, self._problems)
 

@@ -66,6 +66,8 @@ def _documents(text: str, name: str) -> Iterator[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if node is None:
+                continue
             lines: dict[Path, int] = {(): node.start_mark.line + 1}
             value = _plain(loader, node, (), lines, name)
             if value is not None:
@@ -80,7 +82,7 @@ def _plain(loader: _Loader, node: yaml.Node, path: Path, lines: dict[Path, int],
         loader.flatten_mapping(node)
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = loader.construct_object(key_node, deep=True)
             here = (*path, key if isinstance(key, int) and not isinstance(key, bool) else str(key))
             lines[here] = key_node.start_mark.line + 1
             result[key] = _plain(loader, value_node, here, lines, file)
@@ -91,7 +93,7 @@ def _plain(loader: _Loader, node: yaml.Node, path: Path, lines: dict[Path, int],
             lines[(*path, index)] = item.start_mark.line + 1
             items.append(_plain(loader, item, (*path, index), lines, file))
         return items
-    return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    return loader.construct_object(node, deep=True)
 
 
 def _refuse_doubles(node: yaml.MappingNode, path: Path, file: str) -> None:

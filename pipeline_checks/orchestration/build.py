@@ -1,0 +1,80 @@
+"""A pipeline as Dagster definitions."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.orchestration.assets import stage_asset
+from pipeline_checks.orchestration.checks import stage_checks
+from pipeline_checks.orchestration.names import keys_of, session_resource
+from pipeline_checks.orchestration.session_resource import session_resource_of
+from pipeline_checks.orchestration.stack_jobs import seed_job
+from pipeline_checks.verification.definition import check_pipeline
+
+
+def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
+    """Return the assets, checks, jobs and resources of a pipeline.
+
+    For people who declare pipelines in Python; merge the result with other definitions of the code location. All jobs
+    run in process: parallel work happens in the engines, and the ops of a run share one consistent cut.
+
+    Raises ConfigurationError telling every promise of the pipeline that cannot work.
+    """
+    check_pipeline(pipeline)
+    seed = seed_job(pipeline)
+    return dg.Definitions(
+        assets=[stage_asset(pipeline, stage) for stage in pipeline.stages],
+        asset_checks=_all_checks(pipeline),
+        jobs=[*_jobs(pipeline), *([seed] if seed is not None else [])],
+        resources={session_resource(pipeline.name): session_resource_of(pipeline)},
+        executor=dg.in_process_executor,
+    )
+
+
+def checks_for(pipeline: Pipeline, stage: str, asset_key: dg.CoercibleToAssetKey) -> dg.Definitions:
+    """Return the checks of a stage for an asset that exists already in a Dagster project.
+
+    The stage's checks hang on ``asset_key`` instead of an asset of ours; the rest of the pipeline is read to judge
+    it, but gets no assets.
+    """
+    check_pipeline(pipeline)
+    found = stage_checks(pipeline, pipeline.stage(stage), dg.AssetKey.from_coercible(asset_key))
+    return dg.Definitions(
+        asset_checks=[found] if found is not None else [],
+        resources={session_resource(pipeline.name): session_resource_of(pipeline)},
+    )
+
+
+def _all_checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
+    made = (stage_checks(pipeline, stage) for stage in pipeline.stages)
+    return [checks for checks in made if checks is not None]
+
+
+def _jobs(pipeline: Pipeline) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs over a pipeline's assets.
+
+    ``AssetSelection.all()`` leaves out checks on external assets, blocking ones too, so checks are named one by one.
+    """
+    checks = dg.AssetSelection.checks_for_assets(*keys_of(pipeline))
+    settled = _settled(pipeline.stages)
+    assets = dg.AssetSelection.assets(*(dg.AssetKey([pipeline.name, s.name]) for s in settled))
+    return [
+        dg.define_asset_job(
+            f"{pipeline.name}_run",
+            selection=assets | checks if settled else checks,
+            description=f"Settle every stage of {pipeline.name} and judge every check, at one cut.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            f"{pipeline.name}_check",
+            selection=checks,
+            description=f"Judge every check of {pipeline.name}, at one cut; nothing is materialized.",
+            executor_def=dg.in_process_executor,
+        ),
+    ]
+
+
+def _settled(stages: Sequence[StageDeclaration]) -> list[StageDeclaration]:
+    return [stage for stage in stages if not stage.external]

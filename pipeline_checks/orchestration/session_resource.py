@@ -1,0 +1,65 @@
+"""The verification session of a run, shared by its ops: opened by whichever comes first, closed with the run."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.orchestration.blocked import report_blocked
+from pipeline_checks.verification.options import Options
+from pipeline_checks.verification.session import VerificationSession
+
+
+class RunSession:
+    """One run's session of one pipeline. An op in another process has one of its own: dearer, still exact."""
+
+    def __init__(self, pipeline: Pipeline, options: Options) -> None:
+        self._pipeline = pipeline
+        self._options = options
+        self._session: VerificationSession | None = None
+        self.evaluated: set[tuple[str, str]] = set()
+        """Stage and kind of the checks that have their result."""
+        self.blocked_by: list[str] = []
+        """Blocking checks that did not pass, as ``stage.kind``."""
+
+    @property
+    def session(self) -> VerificationSession:
+        """The session, opened at the first use."""
+        if self._session is None:
+            self._session = VerificationSession(self._pipeline, self._options)
+        return self._session
+
+    def close(self) -> None:
+        """Close the session if it was opened."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
+    """Return the resource that gives the ops of a run their ``RunSession`` of the pipeline."""
+
+    @dg.resource(
+        config_schema={
+            "deadline": dg.Field(
+                float, is_required=False, description="Seconds to wait for a stage to settle; else as declared."
+            ),
+            "full": dg.Field(bool, default_value=False, description="Read everything again."),
+        },
+        description=f"One consistent cut of {pipeline.name}, and everything read at it once, for all ops of a run.",
+    )
+    def verification(context: dg.InitResourceContext) -> Iterator[RunSession]:
+        log = context.log
+        options = Options(
+            deadline=context.resource_config.get("deadline"),
+            full=context.resource_config["full"],
+            progress=log.debug if log is not None else None,
+        )
+        run_session = RunSession(pipeline, options)
+        try:
+            yield run_session
+        finally:
+            run_session.close()
+            report_blocked(context, pipeline, run_session.evaluated, run_session.blocked_by)
+
+    return verification

@@ -1,0 +1,99 @@
+"""Jobs about the stack and its data: start, stop, look, seed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from pipeline_checks.model.errors import PipelineChecksError
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.pipelines.parts import seed_of, services_of
+from pipeline_checks.stack.providers import provider
+
+
+class StackConfig(dg.Config):
+    """Where the services come from; the environment decides when it is empty."""
+
+    provider: str = ""
+
+
+class DownConfig(StackConfig):
+    """What stopping the stack removes."""
+
+    purge: bool = False
+
+
+class SeedConfig(dg.Config):
+    """What seed data is written."""
+
+    rows: int = 1000
+    seed: int = 42
+    scenario: str = "default"
+
+
+T = TypeVar("T")
+
+
+def _told(action: Callable[[], T]) -> T:
+    """Do something; an error of ours fails the op once and for all, with what to do about it."""
+    try:
+        return action()
+    except PipelineChecksError as problem:
+        raise dg.Failure(problem.message, metadata={"next_step": problem.next_step}, allow_retries=False) from problem
+
+
+def _states(states: Sequence[Any]) -> dict[str, Any]:
+    return {state.name: str(state) for state in states}
+
+
+def stack_jobs(pipelines: Sequence[Pipeline]) -> list[dg.JobDefinition]:
+    """Return ``stack_up``, ``stack_down`` and ``stack_health`` for the services of the pipelines."""
+
+    @dg.op(description="Start the services and wait until each answers its protocol.")
+    def start_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
+        states = _told(lambda: provider(config.provider or None).up(services_of(pipelines), context.log.info))
+        context.add_output_metadata(_states(states))
+
+    @dg.op(description="Stop everything that was started.")
+    def stop_services(context: dg.OpExecutionContext, config: DownConfig) -> None:
+        _told(lambda: provider(config.provider or None).down(purge=config.purge))
+
+    @dg.op(description="Ask each service; fails when one is not ready.")
+    def look_at_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
+        states = _told(lambda: provider(config.provider or None).status())
+        context.add_output_metadata(_states(states))
+        lame = [s.name for s in states if not s.ready]
+        if lame or not states:
+            raise dg.Failure(f"not ready: {', '.join(lame)}" if lame else "no service is running", allow_retries=False)
+
+    @dg.job(name="stack_up", executor_def=dg.in_process_executor)
+    def stack_up() -> None:
+        start_services()
+
+    @dg.job(name="stack_down", executor_def=dg.in_process_executor)
+    def stack_down() -> None:
+        stop_services()
+
+    @dg.job(name="stack_health", executor_def=dg.in_process_executor)
+    def stack_health() -> None:
+        look_at_services()
+
+    return [stack_up, stack_down, stack_health]
+
+
+def seed_job(pipeline: Pipeline) -> dg.JobDefinition | None:
+    """Return ``<pipeline>_seed``, None when the pipeline has no seed data."""
+    if pipeline.seed is None:
+        return None
+
+    @dg.op(name=f"{pipeline.name}_write_seed", description=f"Write seed data into the source of {pipeline.name}.")
+    def write_seed(context: dg.OpExecutionContext, config: SeedConfig) -> None:
+        module = seed_of(pipeline)
+        summary = _told(lambda: module.seed(config.rows, config.seed, config.scenario, progress=context.log.info))
+        context.add_output_metadata({"summary": str(summary)})
+
+    @dg.job(name=f"{pipeline.name}_seed", executor_def=dg.in_process_executor)
+    def seed() -> None:
+        write_seed()
+
+    return seed

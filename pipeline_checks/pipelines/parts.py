@@ -1,0 +1,65 @@
+"""The modules that a pipeline names: its services and its seed data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pipeline_checks.stack.service import Service
+
+
+class SeedModule(Protocol):
+    """What the module named by ``Pipeline.seed`` holds."""
+
+    def seed(self, rows: int, seed: int, scenario: str = "default", *, progress: Callable[[str], None] = ...) -> Any:
+        """Write seed rows into the source; equal seeds give equal rows."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether the source holds no rows."""
+        ...
+
+    def change(self, seed: int, *, progress: Callable[[str], None] = ...) -> Any:
+        """Change rows in known numbers: updates, deletes, key changes, transactions over several tables."""
+        ...
+
+
+def services_of(pipelines: Iterable[Pipeline]) -> list[Service]:
+    """Return the services that the pipelines run on, each once; a pipeline without a flow has none."""
+    found: dict[str, Service] = {}
+    for pipeline in pipelines:
+        if pipeline.flow is not None:
+            found.update({s.name: s for s in _module(pipeline, "flow", pipeline.flow).services()})
+    return list(found.values())
+
+
+def seed_of(pipeline: Pipeline) -> SeedModule:
+    """Return the pipeline's seed module; raises ConfigurationError when it names none."""
+    if pipeline.seed is None:
+        raise ConfigurationError(
+            f"pipeline {pipeline.name!r} has no seed data.",
+            next_step="Name a module in the field `seed` of its defs.yaml.",
+        )
+    return cast(SeedModule, _module(pipeline, "seed", pipeline.seed))
+
+
+def _module(pipeline: Pipeline, field: str, name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as problem:
+        if problem.name is not None and not name.startswith(problem.name):
+            raise ConfigurationError(
+                f"the {field} of pipeline {pipeline.name!r} needs {problem.name!r}, which is not installed.",
+                next_step="Install it: pip install 'pipeline-checks[stack]'.",
+            ) from problem
+        raise ConfigurationError(
+            f"the {field} of pipeline {pipeline.name!r} names the module {name!r}, which does not exist.",
+            next_step=f"Correct the field `{field}` of its defs.yaml.",
+        ) from problem
