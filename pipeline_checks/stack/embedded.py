@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline_checks.clients.settings import HOME_VARIABLE
@@ -27,11 +27,8 @@ _PURGED = ("services", "logs", "archives", "lake", "checkpoints")
 _RUNTIME = ("supervisord.conf", "supervisord.pid", "processes.json")
 
 
-@dataclass
 class EmbeddedProvider:
     """Starts, watches and stops the stack of one home. Services are daemons: they outlive the command."""
-
-    home: Home
 
     name = "embedded"
 
@@ -82,11 +79,14 @@ class EmbeddedProvider:
         return stopped
 
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
-        """Return the state of each service: of those given, which are probed, and of all others that run."""
+        """Return the state of each service: of those given, and of all others that run."""
+        from pipeline_checks.stack.services import shared
+
         env, running = read_env(self.home), self._supervisor.processes()
         exits = restarts(self.home.log("supervisord"))
-        known = {s.name: s for s in services if not s.once}
-        names = [*known, *(name for name in running if name not in known)]
+        asked = {s.name: s for s in services if not s.once}
+        known = {s.name: s for s in shared()} | asked
+        names = dict.fromkeys((*asked, *running))
         return [self._state(name, known.get(name), running.get(name), env, exits[name]) for name in names]
 
     # what a start needs
@@ -207,8 +207,6 @@ class EmbeddedProvider:
 
     @staticmethod
     def _with_seconds(state: ServiceState, took: Mapping[str, float]) -> ServiceState:
-        from dataclasses import replace
-
         return replace(state, seconds=took.get(state.name))
 
 
@@ -260,9 +258,7 @@ def _process_environment(home: Home, service: str) -> dict[str, str]:
     }
 
 
-def _program(
-    service: Service, placement: Placement, environment: Mapping[str, str], log: Path, rank: int
-) -> Program:
+def _program(service: Service, placement: Placement, environment: Mapping[str, str], log: Path, rank: int) -> Program:
     from pipeline_checks.stack.services.postgres import user
 
     return Program(

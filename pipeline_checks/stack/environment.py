@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline_checks.model.errors import ConfigurationError, TerminalError
 from pipeline_checks.stack.home import Home, writing
 
-_HEADER = "# Written by `pipeline-checks up`: what the stack of this folder runs on. Variables of the environment win.\n"
+_HEADER = "# Written by `pipeline-checks up`: what the stack of this folder runs on. The environment goes before it.\n"
 
 
 def read_env(home: Home) -> dict[str, str]:

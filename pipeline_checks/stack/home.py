@@ -102,10 +102,10 @@ class Home:
 
 def outside_root() -> Path:
     """Return the folder, one per user, that holds what cannot lie in a home."""
-    base = next((Path(p) for p in (tempfile.gettempdir(), "/tmp", "/var/tmp") if _suits(Path(p))), None)  # noqa: S108
+    base = next((Path(p) for p in (tempfile.gettempdir(), "/tmp", "/var/tmp") if _suits(Path(p))), None)
     if base is None:
         raise ConfigurationError(
-            f"the temporary directory {tempfile.gettempdir()} cannot be entered by other users, or its path is too long",
+            f"the temporary directory {tempfile.gettempdir()} is closed to other users, or its path is too long",
             next_step="Set TMPDIR to a short folder that everyone may enter, such as /var/tmp.",
         )
     return base / f"pipeline_checks-{os.getuid()}"

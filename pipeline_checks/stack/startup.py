@@ -56,7 +56,7 @@ def bring_up(
             one = _One(start, supervisor, supervised, needed, stop, report, begun)
             futures[start.service.name] = pool.submit(one.bring_up)
         try:
-            errors = [future.exception() for future in (supervised, *futures.values())]
+            errors = [supervised.exception(), *(future.exception() for future in futures.values())]
         except BaseException:
             stop.set()
             raise
@@ -81,9 +81,9 @@ class _One:
         try:
             if not self.start.runs:
                 service.prepare(self.start.placement)
-            for future in (self.supervised, *self.needed):
-                if future.exception() is not None or self.stop.is_set():
-                    raise _PassedOverError
+            failed = [self.supervised.exception(), *(future.exception() for future in self.needed)]
+            if any(failed) or self.stop.is_set():
+                raise _PassedOverError
             if service.once:
                 self._run_step()
             else:

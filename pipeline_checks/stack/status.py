@@ -28,6 +28,15 @@ class ServiceState:
     seconds: float | None = None
     problem: str = ""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the service can be used."""
+        return self.state in ("ready", "done")
+
+    def __str__(self) -> str:
+        port = f" on port {self.port}" if self.port else ""
+        return f"{self.name}: {self.state}{port}{f' ({self.problem})' if self.problem else ''}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as ``status --json`` shows it."""
         return {**asdict(self), "log": None if self.log is None else str(self.log)}
@@ -41,6 +50,9 @@ class Progress:
     what: Literal["fetching", "starting", "ready", "done", "failed"]
     seconds: float = 0.0
     message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.what}{f' {self.message}' if self.message else ''} ({self.seconds:.1f} s)"
 
 
 Report = Callable[[Progress], None]

@@ -86,7 +86,8 @@ def parse(name: str, text: str) -> JarList:
                 f"{name}.lock, line {number}: not of the form 'group:artifact:version size sha256'",
                 next_step=f"Re-create the list with `pipeline-checks jars lock {name}`.",
             )
-        jars.append(Jar(*parts, size=int(fields[1]), sha256=fields[2]))
+        group, artifact, version = parts
+        jars.append(Jar(group, artifact, version, size=int(fields[1]), sha256=fields[2]))
     names = [jar.filename for jar in jars]
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled or not jars:
@@ -104,5 +105,7 @@ def _is_sha256(text: str) -> bool:
 def jar_list(name: str) -> JarList:
     """Return the list of that name, one of ``NAMES``."""
     if name not in NAMES:
-        raise ConfigurationError(f"there is no list of jars called {name!r}", next_step=f"Use one of {', '.join(NAMES)}.")
+        raise ConfigurationError(
+            f"there is no list of jars called {name!r}", next_step=f"Use one of {', '.join(NAMES)}."
+        )
     return parse(name, resources.files(__package__).joinpath(f"{name}.lock").read_text())

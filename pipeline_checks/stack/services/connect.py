@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pipeline_checks.stack.environment import replace_file
 from pipeline_checks.stack.java import FAST_START
 from pipeline_checks.stack.ports import ADDRESS
-from pipeline_checks.stack.probes import probe_http
+from pipeline_checks.stack.probes import probe_json
 from pipeline_checks.stack.service import Placement, Service
 from pipeline_checks.stack.services import kafka
 
@@ -47,6 +48,7 @@ exactly.once.source.support=enabled
 """
 
 
+@cache
 def connect() -> Service:
     """Return the service. Settings: ``CONNECT_URL``."""
     return Service(
@@ -67,7 +69,7 @@ def connect() -> Service:
 
 def probe_connect(url: str) -> None:
     """Ask for the connectors: answered only by a worker that has joined its group and read its configuration."""
-    probe_http("Kafka Connect", url, "/connectors")
+    probe_json("Kafka Connect", url, "/connectors")
 
 
 def _prepare(placement: Placement) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pipeline_checks.clients.postgres import connect, translated
 from pipeline_checks.clients.settings import setting
 
 
 def create_databases(url: str, names: Sequence[str]) -> list[str]:
     """Create what is missing and return its names."""
-    import psycopg
     from psycopg import sql
 
     created = []
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+    with connect(url) as connection:
         for name in names:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                with translated(f"creating the database {name}"):
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
                 created.append(name)
     return created
 

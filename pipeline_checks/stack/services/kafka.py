@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.stack.environment import replace_file
@@ -68,6 +69,7 @@ LOGGING = """\
 """
 
 
+@cache
 def kafka() -> Service:
     """Return the service. Settings: ``KAFKA_BOOTSTRAP_SERVERS``."""
     return Service(

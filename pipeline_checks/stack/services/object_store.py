@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import cache
+from urllib.parse import urlsplit
 
-from pipeline_checks.model.errors import TransientError
 from pipeline_checks.stack.environment import read_env, replace_file
 from pipeline_checks.stack.java import FAST_START
 from pipeline_checks.stack.ports import ADDRESS
-from pipeline_checks.stack.probes import probe_http, probe_port
+from pipeline_checks.stack.probes import probe_port, probe_s3
 from pipeline_checks.stack.service import Placement, Service, Settings
 
 NAME = "object_store"
@@ -37,7 +38,8 @@ _LOGGING = """\
 """
 
 
-def object_store(buckets: Sequence[str] = ()) -> Service:
+@cache
+def object_store(buckets: tuple[str, ...] = ()) -> Service:
     """Return the service. Settings: ``S3_ENDPOINT``, ``S3_ACCESS_KEY``, ``S3_SECRET_KEY``.
 
     ``buckets`` exist from the start; every folder below the store's data is one.
@@ -80,15 +82,9 @@ def _settings(placement: Placement) -> Settings:
 
 
 def _probe(settings: Settings) -> None:
-    from urllib.parse import urlsplit
-
     endpoint = urlsplit(settings["S3_ENDPOINT"])
     probe_port("the object store", endpoint.hostname or ADDRESS, endpoint.port or 80)
-    try:
-        probe_http("the object store", settings["S3_ENDPOINT"], "/")
-    except TransientError as error:
-        if "answers 403" not in error.message:  # an unsigned request is refused: the S3 API is there
-            raise
+    probe_s3(settings["S3_ENDPOINT"])
 
 
 def _command(placement: Placement) -> Sequence[str]:

@@ -10,8 +10,10 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from pipeline_checks.stack.environment import replace_file
 from pipeline_checks.stack.home import outside_root, private_folder, reachable_by_others, writing
 from pipeline_checks.stack.ports import ADDRESS
 from pipeline_checks.stack.probes import probe_postgres
-from pipeline_checks.stack.service import Placement, Service, Settings
+from pipeline_checks.stack.service import Placement, Service
 
 NAME = "postgres"
 _SUPERUSER = "postgres"
@@ -44,6 +46,7 @@ include_if_exists = 'postgresql.local.conf'
 """
 
 
+@cache
 def postgres() -> Service:
     """Return the service. Settings: ``POSTGRES_URL`` (superuser, database ``postgres``)."""
     return Service(
@@ -60,33 +63,19 @@ def postgres() -> Service:
     )
 
 
-def databases(pipeline: str, names: Sequence[str], variables: Mapping[str, str]) -> Service:
-    """Return the step that creates the databases which a pipeline needs, where they are not there yet.
+def databases(pipeline: str, variables: Mapping[str, tuple[str, str]]) -> Service:
+    """Return the step ``<pipeline>_databases`` that creates the databases a pipeline needs, where they are missing.
 
-    ``variables`` maps a setting to the database whose URL it holds.
+    ``variables`` maps a setting to the driver and the database whose URL it holds.
     """
-
-    def create(placement: Placement) -> Sequence[str]:
-        return (
-            *_program(placement, "python"),
-            "-m",
-            "pipeline_checks.stack.services.create_databases",
-            *names,
-        )
-
+    names = tuple(dict.fromkeys(database for _, database in variables.values()))
     return Service(
         name=f"{pipeline}_databases",
-        command=create,
+        command=lambda placement: (sys.executable, "-m", "pipeline_checks.stack.services.create_databases", *names),
         depends_on=(NAME,),
-        settings=lambda placement: {name: url(placement, database) for name, database in variables.items()},
+        settings=lambda placement: {n: url(placement, database, driver) for n, (driver, database) in variables.items()},
         once=True,
     )
-
-
-def _program(placement: Placement, name: str) -> tuple[str, ...]:
-    import sys
-
-    return (sys.executable,) if name == "python" else (str(binaries(placement) / name),)
 
 
 def url(placement: Placement, database: str, driver: str = "postgresql") -> str:
@@ -226,5 +215,3 @@ def _remove_foreign_pid_file(data: Path) -> None:
 
 def _command(placement: Placement) -> Sequence[str]:
     return (str(binaries(placement) / "postgres"), "-D", str(data_folder(placement)))
-
-
