@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline_checks.engines.base import columns_in_use
 from pipeline_checks.engines.registry import engine_for
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
@@ -86,7 +87,8 @@ class Measurer:
         rest = frozenset(m for m in measures if m not in answers and isinstance(m, RowMeasure))
         if rest and not cheaply:
             try:
-                answers.update(engine_for(pinned).measure(_row_factory(pinned, declaration), rest))
+                rows = _row_factory(pinned, declaration)
+                answers.update(engine_for(rows(columns_in_use(rest) or None)).measure(rows, rest))
             except Exception as problem:
                 answers.update({m: problem for m in rest})
         return answers

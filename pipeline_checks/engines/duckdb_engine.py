@@ -1,0 +1,175 @@
+"""Measures over Arrow rows, computed by DuckDB: one SELECT with all aggregates, spilling to disk under a limit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.engines.base import (
+    RowFactory,
+    aggregates,
+    column_of,
+    columns_in_use,
+    duplicate_keys,
+)
+from pipeline_checks.model.measure import (
+    KEY_SAMPLE,
+    Above,
+    Below,
+    DuplicateKeys,
+    DuplicateSample,
+    IsNull,
+    Maximum,
+    Measure,
+    Measured,
+    Minimum,
+    NotIn,
+    NotMatching,
+    Predicate,
+    RowCount,
+    RowMeasure,
+    Violations,
+    ViolationSample,
+)
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "1GB"
+THREADS = 2
+
+
+class DuckdbEngine:
+    """The engine for rows that come as Arrow streams or tables."""
+
+    def measure(self, rows: RowFactory, measures: frozenset[RowMeasure]) -> dict[Measure, Measured]:
+        """Return the value of every measure."""
+        values: dict[Measure, Measured] = {}
+        with _connection() as connection:
+            scanned = aggregates(measures)
+            if scanned:
+                values.update(_aggregate(connection, rows, scanned))
+            for duplicates in duplicate_keys(measures):
+                values[duplicates] = Measured(_duplicates(connection, rows, duplicates))
+        return values
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="pipeline_checks_spill_") as spill:
+        connection = duckdb.connect(":memory:")
+        try:
+            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            connection.execute(f"SET threads = {THREADS}")
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET temp_directory = ?", [spill])
+            yield connection
+        finally:
+            connection.close()
+
+
+def _aggregate(
+    connection: duckdb.DuckDBPyConnection, rows: RowFactory, measures: list[RowMeasure]
+) -> dict[Measure, Measured]:
+    columns = columns_in_use(measures)
+    expressions: list[str] = []
+    parameters: list[Any] = []
+    for measure in measures:
+        expression, literals = _expression(measure)
+        expressions.append(expression)
+        parameters += literals
+    selected = ", ".join(f"{e} AS m{i}" for i, e in enumerate(expressions))
+    row = _select(connection, rows, columns or None, f"SELECT {selected} FROM stage_rows", parameters)[0]
+    values: dict[Measure, Measured] = {}
+    for i, measure in enumerate(measures):
+        value = row[f"m{i}"]
+        if isinstance(measure, Violations):
+            value = ViolationSample(value, _violating(connection, rows, measure) if value and measure.key else ())
+        values[measure] = Measured(value)
+    return values
+
+
+def _violating(
+    connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure: Violations
+) -> tuple[tuple[dict[str, Any], Any], ...]:
+    column = column_of(measure.predicate)
+    columns = list(dict.fromkeys([*measure.key, column]))
+    condition, literals = _condition(measure.predicate)
+    key = ", ".join(_quoted(k) for k in measure.key)
+    statement = (
+        f"SELECT {', '.join(_quoted(c) for c in columns)} FROM stage_rows WHERE {condition} "
+        f"ORDER BY {key} LIMIT {KEY_SAMPLE}"
+    )
+    found = _select(connection, rows, columns, statement, literals)
+    return tuple(({k: to_json_value(r[k]) for k in measure.key}, to_json_value(r[column])) for r in found)
+
+
+def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
+    key = ", ".join(_quoted(k) for k in measure.key)
+    grouped = f"SELECT {key}, count(*) AS rows_of_key FROM stage_rows GROUP BY {key} HAVING count(*) > 1"
+    statement = (
+        "SELECT *, count(*) OVER () AS all_keys, sum(rows_of_key - 1) OVER () AS surplus "
+        f"FROM ({grouped}) ORDER BY {key} LIMIT {KEY_SAMPLE}"
+    )
+    found = _select(connection, rows, list(measure.key), statement, [])
+    if not found:
+        return DuplicateSample(0, 0)
+    sample = tuple(({k: to_json_value(r[k]) for k in measure.key}, int(r["rows_of_key"])) for r in found)
+    return DuplicateSample(int(found[0]["all_keys"]), int(found[0]["surplus"]), sample)
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection,
+    rows: RowFactory,
+    columns: list[str] | None,
+    statement: str,
+    parameters: list[Any],
+) -> list[dict[str, Any]]:
+    connection.register("stage_rows", rows(columns))
+    try:
+        # Through Arrow, which gives instants and decimals as they are.
+        found: list[dict[str, Any]] = connection.sql(statement, params=parameters).to_arrow_table().to_pylist()
+        return found
+    finally:
+        connection.unregister("stage_rows")
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _expression(measure: RowMeasure) -> tuple[str, list[Any]]:
+    if isinstance(measure, RowCount):
+        return "count(*)", []
+    if isinstance(measure, Minimum):
+        return f"min({_quoted(measure.column)})", []
+    if isinstance(measure, Maximum):
+        return f"max({_quoted(measure.column)})", []
+    if isinstance(measure, Violations):
+        condition, literals = _condition(measure.predicate)
+        return f"count(*) FILTER (WHERE {condition})", literals
+    raise TypeError(f"{type(measure).__name__} is not a measure over rows")
+
+
+def _condition(predicate: Predicate) -> tuple[str, list[Any]]:
+    column = _quoted(column_of(predicate))
+    if isinstance(predicate, IsNull):
+        return f"{column} IS NULL", []
+    if isinstance(predicate, Below):
+        return f"{column} < ?", [predicate.limit]
+    if isinstance(predicate, Above):
+        return f"{column} > ?", [predicate.limit]
+    if isinstance(predicate, NotIn):
+        places = ", ".join("?" for _ in predicate.values)
+        return (f"{column} IS NOT NULL AND {column} NOT IN ({places})" if places else f"{column} IS NOT NULL"), list(
+            predicate.values
+        )
+    assert isinstance(predicate, NotMatching)
+    return f"{column} IS NOT NULL AND NOT regexp_full_match({column}, ?)", [predicate.pattern]

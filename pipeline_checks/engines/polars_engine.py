@@ -1,0 +1,125 @@
+"""Measures over polars frames, computed by polars' streaming engine in one select."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.engines.base import (
+    RowFactory,
+    aggregates,
+    column_of,
+    columns_in_use,
+    duplicate_keys,
+)
+from pipeline_checks.model.measure import (
+    KEY_SAMPLE,
+    Above,
+    Below,
+    DuplicateKeys,
+    DuplicateSample,
+    IsNull,
+    Maximum,
+    Measure,
+    Measured,
+    Minimum,
+    NotIn,
+    NotMatching,
+    Predicate,
+    RowCount,
+    RowMeasure,
+    Violations,
+    ViolationSample,
+)
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import polars
+
+
+class PolarsEngine:
+    """The engine for rows that come as lazy polars frames."""
+
+    def measure(self, rows: RowFactory, measures: frozenset[RowMeasure]) -> dict[Measure, Measured]:
+        """Return the value of every measure."""
+        values: dict[Measure, Measured] = {}
+        scanned = aggregates(measures)
+        if scanned:
+            values.update(_aggregate(rows, scanned))
+        for duplicates in duplicate_keys(measures):
+            values[duplicates] = Measured(_duplicates(rows, duplicates))
+        return values
+
+
+def _frame(rows: RowFactory, columns: list[str] | None) -> polars.LazyFrame:
+    frame: polars.LazyFrame = rows(columns)
+    return frame
+
+
+def _collect(frame: polars.LazyFrame) -> polars.DataFrame:
+    collected: polars.DataFrame = frame.collect(engine="streaming")
+    return collected
+
+
+def _aggregate(rows: RowFactory, measures: list[RowMeasure]) -> dict[Measure, Measured]:
+    frame = _frame(rows, columns_in_use(measures) or None)
+    floats = {name for name, kind in frame.collect_schema().items() if kind.is_float()}
+    expressions = [_expression(m, floats).alias(f"m{i}") for i, m in enumerate(measures)]
+    row = _collect(frame.select(expressions)).row(0, named=True)
+    values: dict[Measure, Measured] = {}
+    for i, measure in enumerate(measures):
+        value = row[f"m{i}"]
+        if isinstance(measure, Violations):
+            value = ViolationSample(value, _violating(rows, measure) if value and measure.key else ())
+        values[measure] = Measured(value)
+    return values
+
+
+def _violating(rows: RowFactory, measure: Violations) -> tuple[tuple[dict[str, Any], Any], ...]:
+    column = column_of(measure.predicate)
+    columns = list(dict.fromkeys([*measure.key, column]))
+    broken = _frame(rows, columns).filter(_condition(measure.predicate)).select(columns)
+    found = _collect(broken.sort(list(measure.key), nulls_last=True).head(KEY_SAMPLE)).to_dicts()
+    return tuple(({k: to_json_value(r[k]) for k in measure.key}, to_json_value(r[column])) for r in found)
+
+
+def _duplicates(rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
+    import polars
+
+    key = list(measure.key)
+    counted = _frame(rows, key).group_by(key).agg(polars.len().cast(polars.Int64).alias("rows_of_key"))
+    found = _collect(counted.filter(polars.col("rows_of_key") > 1))
+    named = found.sort(key, nulls_last=True).head(KEY_SAMPLE).to_dicts()
+    sample = tuple(({k: to_json_value(r[k]) for k in key}, int(r["rows_of_key"])) for r in named)
+    surplus = int(found.get_column("rows_of_key").sum()) - found.height
+    return DuplicateSample(found.height, surplus, sample)
+
+
+def _expression(measure: RowMeasure, floats: set[str]) -> polars.Expr:
+    import polars
+
+    if isinstance(measure, RowCount):
+        return polars.len().cast(polars.Int64)
+    if isinstance(measure, Minimum):
+        return polars.col(measure.column).min()
+    if isinstance(measure, Maximum):
+        column = polars.col(measure.column)
+        return column.nan_max() if measure.column in floats else column.max()  # NaN is greater than every number
+    if isinstance(measure, Violations):
+        return _condition(measure.predicate).fill_null(False).sum().cast(polars.Int64)
+    raise TypeError(f"{type(measure).__name__} is not a measure over rows")
+
+
+def _condition(predicate: Predicate) -> polars.Expr:
+    import polars
+
+    column = polars.col(column_of(predicate))
+    if isinstance(predicate, IsNull):
+        return column.is_null()
+    if isinstance(predicate, Below):
+        return column < polars.lit(predicate.limit)
+    if isinstance(predicate, Above):
+        return column > polars.lit(predicate.limit)
+    if isinstance(predicate, NotIn):
+        return column.is_not_null() & ~column.is_in(list(predicate.values)).fill_null(False)
+    assert isinstance(predicate, NotMatching)
+    return column.is_not_null() & ~column.str.contains(f"^(?:{predicate.pattern})$")

@@ -1,0 +1,26 @@
+"""Which engine computes over which form of rows. Engines are imported when first needed."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from pipeline_checks.engines.base import Engine
+
+if TYPE_CHECKING:
+    from pipeline_checks.model.stage import Rows
+
+_ENGINES = {"polars": "polars_engine:PolarsEngine", "duckdb": "duckdb_engine:DuckdbEngine"}
+
+
+@cache
+def engine(name: str) -> Engine:
+    """Return the engine of that name (``duckdb`` or ``polars``)."""
+    module, _, cls = _ENGINES[name].partition(":")
+    return cast(Engine, getattr(import_module(f"pipeline_checks.engines.{module}"), cls)())
+
+
+def engine_for(rows: Rows) -> Engine:
+    """Return the engine that reads this form of rows best: polars its own frames, DuckDB everything in Arrow."""
+    return engine("polars" if type(rows).__module__.partition(".")[0] == "polars" else "duckdb")
