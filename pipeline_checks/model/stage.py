@@ -83,7 +83,10 @@ class Reached:
 class PinnedStage(Protocol):
     """A stage at one position; every answer is about that position."""
 
-    position: Position
+    @property
+    def position(self) -> Position:
+        """The position."""
+        ...
 
     def schema(self) -> Schema:
         """Return the columns as found at the position."""

@@ -110,7 +110,8 @@ class Pinner:
 
     def _settle(self, declaration: StageDeclaration) -> Settled:
         if declaration.kind in SOURCE_KINDS:
-            return settle.settle_source(declaration, self._cut_of(declaration).table(declaration))
+            table: Any = declaration  # a kind among SOURCE_KINDS
+            return settle.settle_source(declaration, self._cut_of(declaration).table(table))
         upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
