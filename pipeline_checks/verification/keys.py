@@ -33,6 +33,11 @@ def _presence(keys: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
     return keys.select(*key).unique()
 
 
+def _typed_as(history: TopicHistory, source: polars.DataFrame) -> polars.DataFrame:
+    """Return the source's keys in the types that the topic's keys have: a source may be narrower."""
+    return source.select(*history.key).cast({k: history.frame.schema[k] for k in history.key})
+
+
 def expected_in_table(
     history: TopicHistory, source: polars.DataFrame | None, covers: OffsetsPosition, against: tuple[str, ...]
 ) -> ExpectedKeys:
@@ -61,7 +66,7 @@ def expected_in_table(
     if truncated.height:
         return ExpectedKeys(present, present.clear(), against)  # a truncate between cut and position touches every key
     moved = polars.concat([after_cut, not_applied]).select(*key).unique()
-    source_keys = source.select(*key)
+    source_keys = _typed_as(history, source)
     unmoved = source_keys.join(moved, on=key, how="anti", nulls_equal=True)
     decided = present.join(moved, on=key, how="semi", nulls_equal=True)
     unknown = moved.clear()
@@ -79,7 +84,7 @@ def expected_in_topic(
     key = list(history.key)
     folded = fold_presence(history.values().filter(polars.col(IN_CUT)), key)
     found = _presence(folded.filter(polars.col(PRESENT)), key)
-    source_keys = source.select(*key)
+    source_keys = _typed_as(history, source)
     unknown = source_keys.clear()
     if not history.is_whole:
         unknown = source_keys.join(folded.select(*key), on=key, how="anti", nulls_equal=True)
