@@ -108,10 +108,8 @@ def _of_records(contract: Contract, declaration: StageDeclaration) -> Contract:
         return contract
     update: dict[str, Any] = {"key": tuple(LOG_KEY), "event_time": None, "columns": dict(LOG_KEY)}
     if meaning == "changes":
-        nullable = {
-            name: column if name in contract.key else column.model_copy(update={"nullable": True})
-            for name, column in contract.columns.items()
-        }
+        # a delete carries the key alone, a truncate not even that
+        nullable = {name: c.model_copy(update={"nullable": True}) for name, c in contract.columns.items()}
         update |= {"event_time": contract.event_time, "columns": {**nullable, **LOG_KEY}}
     return contract.model_copy(update=update)
 

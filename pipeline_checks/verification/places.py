@@ -34,7 +34,7 @@ class Problem:
         place = f"{file}:{line}: " if line is not None else (f"{file}: " if file else "")
         field = field_name(self.path)
         text = f"{place}{field}: {self.message}" if field else f"{place}{self.message}"
-        return f"{text}. {self.fix}" if self.fix else text
+        return f"{text.rstrip('.')}. {self.fix}" if self.fix else text
 
 
 def field_name(path: Path) -> str:

@@ -55,7 +55,7 @@ def read_documents(file: File, shown_as: str | None = None) -> list[Document]:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = f":{mark.line + 1}" if mark is not None else ""
-        what = " ".join(str(p) for p in (problem.context, problem.problem) if p)
+        what = ", ".join(str(p) for p in (problem.context, problem.problem) if p)
         raise ConfigurationError(f"{name}{line}: not valid YAML: {what}", next_step="Correct that line.") from None
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as problem:
         raise ConfigurationError(f"{name}: cannot be read: {problem}", next_step="Correct the file.") from None

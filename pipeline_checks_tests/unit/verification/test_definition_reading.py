@@ -1,0 +1,102 @@
+"""What a defs.yaml becomes: stages, repeated stages, inherited and shared contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.secret import EnvironmentVariable
+from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.verification.definition import check_pipeline
+from pipeline_checks.verification.discovery import load_pipeline
+from pipeline_checks_tests.unit.verification.yaml_pipeline import SHOP, load
+
+
+def test_a_file_becomes_a_pipeline_of_typed_stages(tmp_path: Path) -> None:
+    pipeline = load(tmp_path, SHOP)
+    source, lake = pipeline.stages
+    assert (pipeline.name, source.kind, lake.kind, lake.from_) == ("shop", "postgres_table", "delta_table", ("source",))
+    assert source.connection.url == EnvironmentVariable(env="SHOP_URL")  # type: ignore[attr-defined]
+
+
+def test_a_stage_without_contract_inherits_that_of_its_first_upstream_with_rows(tmp_path: Path) -> None:
+    pipeline = load(tmp_path, SHOP)
+    assert pipeline.stage("lake").contract == pipeline.stage("source").contract
+
+
+def test_a_contract_of_promises_alone_adds_them_to_the_inherited_one(tmp_path: Path) -> None:
+    lake = load(tmp_path, SHOP + "      contract: {counts: {min: 5}}\n").stage("lake").contract
+    assert lake.key == ("customer_id",)
+    assert lake.promises == {"counts": {"min": 5}}
+
+
+def test_a_contract_written_out_stands_for_itself(tmp_path: Path) -> None:
+    lake = load(tmp_path, SHOP + "      contract: {key: [id]}\n").stage("lake").contract
+    assert (lake.key, dict(lake.columns)) == (("id",), {})
+
+
+def test_an_inherited_contract_of_a_change_log_is_about_its_records(tmp_path: Path) -> None:
+    log = load(tmp_path, SHOP + "      mode: changes\n").stage("lake").contract
+    assert log.key == ("_topic", "_partition", "_offset")
+    assert log.columns["email"].nullable, "a delete carries no values"
+    assert log.columns["customer_id"].nullable, "a truncate does not even carry a key"
+    assert not log.columns["_offset"].nullable
+    assert log.event_time == "updated_at"
+
+
+def test_dead_letters_have_the_coordinates_of_their_records_and_no_columns_of_rows(tmp_path: Path) -> None:
+    letters = load(tmp_path, SHOP + "      mode: dead_letters\n").stage("lake").contract
+    assert (letters.key, letters.event_time) == (("_topic", "_partition", "_offset"), None)
+    assert set(letters.columns) == {"_topic", "_partition", "_offset"}
+
+
+def test_for_each_repeats_its_stages_with_the_name_filled_in_everywhere(tmp_path: Path) -> None:
+    text = """
+        attributes:
+          name: shop
+          contracts:
+            customers: {key: [customer_id]}
+            orders: {key: [order_id]}
+          stages:
+            - for_each: {table: [customers, orders], copy: [a, b]}
+              stages:
+                - {name: "{table}_{copy}", kind: delta_table, path: "/lake/{copy}/{table}", contract: "{table}"}
+        """
+    pipeline = load(tmp_path, text)
+    assert [s.name for s in pipeline.stages] == ["customers_a", "customers_b", "orders_a", "orders_b"]
+    assert pipeline.stage("orders_b").path == "/lake/b/orders"  # type: ignore[attr-defined]
+    assert pipeline.stage("orders_b").contract.key == ("order_id",)
+
+
+def test_merge_keys_and_anchors_of_yaml_may_be_used(tmp_path: Path) -> None:
+    text = """
+        attributes:
+          name: shop
+          contracts:
+            a: {key: [id], columns: &columns {id: int64, name: string}}
+            b: {key: [id], columns: {<<: *columns, full_name: string}}
+          stages:
+            - {name: lake, kind: delta_table, path: /lake, contract: b}
+        """
+    assert list(load(tmp_path, text).stage("lake").contract.columns) == ["id", "name", "full_name"]
+
+
+def test_our_cdc_pipeline_has_its_forty_stages() -> None:
+    pipeline = load_pipeline("cdc")
+    assert len(pipeline.stages) == 40
+    assert pipeline.stage("topic_orders").from_ == ("pg_orders", "connector")
+    assert pipeline.stage("topic_orders").contract == pipeline.stage("pg_orders").contract
+    assert pipeline.stage("iceberg_orders_changes").contract.key == ("_topic", "_partition", "_offset")
+    assert pipeline.stage("api_customers").contract == pipeline.stage("delta_customers").contract
+    assert not pipeline.stage("connector").contract.key
+
+
+def test_a_pipeline_built_in_python_is_checked_for_its_promises() -> None:
+    class Plain(StageDeclaration):
+        kind: str = "plain"
+
+    with pytest.raises(ConfigurationError, match="names no key"):
+        check_pipeline(Pipeline(name="shop", stages=(Plain(name="lake"),)))
