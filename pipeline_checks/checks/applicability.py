@@ -1,0 +1,59 @@
+"""What sort of stage a declaration is about, as far as checks need to know."""
+
+from __future__ import annotations
+
+from pipeline_checks.model.stage import StageDeclaration
+
+EVENT_TOPICS = frozenset({"debezium_topic"})
+"""Kinds whose records are change events that can be malformed."""
+TOPICS = frozenset({"debezium_topic", "kafka_topic"})
+LAKE_TABLES = frozenset({"delta_table", "iceberg_table"})
+SERVED = frozenset({"http_api"})
+"""Kinds that hand out the rows of the stage they are made from, and hold none of their own."""
+CONNECTORS = frozenset({"service"})
+
+
+def is_source(stage: StageDeclaration) -> bool:
+    """Whether the data begins here: nothing is declared that it is made from."""
+    return not stage.from_
+
+
+def is_topic(stage: StageDeclaration) -> bool:
+    """Whether the rows of the stage are records of a topic."""
+    return stage.kind in TOPICS
+
+
+def is_event_topic(stage: StageDeclaration) -> bool:
+    """Whether the rows of the stage are change events."""
+    return stage.kind in EVENT_TOPICS
+
+
+def is_served(stage: StageDeclaration) -> bool:
+    """Whether the stage serves the rows of its upstream."""
+    return stage.kind in SERVED and not is_source(stage)
+
+
+def is_connector(stage: StageDeclaration) -> bool:
+    """Whether the stage is a process that moves data and holds no rows."""
+    return stage.kind in CONNECTORS and not stage.holds_rows
+
+
+def says_what_it_covers(stage: StageDeclaration) -> bool:
+    """Whether the stage is a table of a lake whose commits are declared to say what they cover."""
+    return stage.kind in LAKE_TABLES and getattr(stage, "covers", None) not in (None, "none")
+
+
+def has_event_history(stage: StageDeclaration) -> bool:
+    """Whether it can be told of each event when it arrived at the stage."""
+    if is_event_topic(stage) or is_served(stage):
+        return True
+    return says_what_it_covers(stage) and stage.row_meaning == "changes" and not is_source(stage)
+
+
+def is_comparable_when_behind(stage: StageDeclaration) -> bool:
+    """Whether the keys of a stage that does not cover the cut can still be compared.
+
+    A table is compared with what it must hold at its own position. What a topic or an API has not been given yet
+    would look like missing keys.
+    """
+    return not is_topic(stage) and stage.kind not in SERVED

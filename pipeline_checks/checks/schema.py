@@ -1,0 +1,119 @@
+"""schema: the stage has the promised columns, of types that hold every promised value, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, promise_of, summary_of
+from pipeline_checks.checks.schema_promises import PromisedColumn, is_technical, promised_columns, upstream_column
+from pipeline_checks.model.check import Evidence
+from pipeline_checks.model.finding import Finding, SchemaDrift
+from pipeline_checks.model.logical_type import LogicalType
+from pipeline_checks.model.measure import Measure, StageSchema, UpstreamSchemas
+from pipeline_checks.model.schema import Schema, SchemaField
+from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.model.verdict import Judgement
+
+
+class SchemaCheck:
+    """Columns, types and nullability against contract and upstream. Loss of width between stages is found here."""
+
+    kind = "schema"
+
+    def applies_to(self, stage: StageDeclaration) -> bool:
+        """Every stage that holds rows."""
+        return stage.holds_rows
+
+    def configure(self, stage: StageDeclaration) -> NothingToConfigure:
+        """Return the empty configuration: the promises are the contract's columns."""
+        return promise_of(stage, self.kind, NothingToConfigure)
+
+    def measures(self, stage: StageDeclaration, configuration: NothingToConfigure) -> frozenset[Measure]:
+        """Return the schemas of the stage and of what it is made from."""
+        return frozenset({StageSchema(), UpstreamSchemas()})
+
+    def judge(self, configuration: NothingToConfigure, evidence: Evidence) -> Judgement:
+        """Return FAIL with a finding a column that drifted."""
+        found: Schema = evidence[StageSchema()]
+        upstream: Mapping[str, Schema] = evidence[UpstreamSchemas()]
+        promised = promised_columns(evidence.stage, upstream)
+        if not promised:
+            return conclude(
+                evidence,
+                f"{counted(len(found.fields), 'column')} found",
+                {"columns": len(found.fields)},
+                doubts=("no columns are promised: write them under `contract.columns`",),
+                measures={"columns": len(found.fields), "drifted": 0},
+            )
+        drifts = tuple(_drifts(evidence, found, upstream, promised))
+        compared = sum(1 for f in found.fields if f.name in promised)
+        message = f"{counted(compared, 'column')} as promised"
+        if drifts:
+            message = summary_of(drifts)
+        return conclude(
+            evidence,
+            message,
+            {"columns": compared},
+            findings=drifts,
+            measures={"columns": len(found.fields), "promised": len(promised), "drifted": len(drifts)},
+        )
+
+
+def _drifts(
+    evidence: Evidence, found: Schema, upstream: Mapping[str, Schema], promised: Mapping[str, PromisedColumn]
+) -> Iterator[Finding]:
+    stage = evidence.stage
+    for name, column in promised.items():
+        field = found.field(name)
+        if field is None:
+            kind = str(column.type) if column.type else "a column"
+            yield _drift(evidence, "dropped", name, f"column {name} is not there", kind, None)
+            continue
+        drift = _type_drift(evidence, field, column, upstream_column(stage, upstream, name))
+        if drift is not None:
+            yield drift
+        if column.nullable is False and field.nullable and found.enforces_nullability:
+            message = f"column {name} takes NULL, NOT NULL is promised"
+            yield _drift(evidence, "nullability", name, message, "not null", "nullable")
+    for field in found.fields:
+        if field.name not in promised and not is_technical(stage, field.name):
+            message = f"column {field.name} ({field.type}) is promised by no one"
+            yield _drift(evidence, "added", field.name, message, None, str(field.type))
+
+
+def _type_drift(
+    evidence: Evidence, field: SchemaField, promised: PromisedColumn, above: SchemaField | None
+) -> Finding | None:
+    """A type must hold every value that is promised, and every value that its upstream can hold.
+
+    A wider type is no drift. Another family than the upstream's is none either where the contract says so.
+    """
+    if promised.type is not None and not promised.type.fits_into(field.type):
+        return _retyped(evidence, field, promised.type, "promised")
+    if above is not None and above.type.family == field.type.family and not above.type.fits_into(field.type):
+        return _retyped(evidence, field, above.type, f"of {', '.join(evidence.stage.from_)}")
+    return None
+
+
+def _retyped(evidence: Evidence, field: SchemaField, expected: LogicalType, whose: str) -> Finding:
+    loss = "loses values of" if expected.family == field.type.family else "is not"
+    message = f"column {field.name} is {field.type}, which {loss} the {expected} {whose}"
+    return _drift(evidence, "retyped", field.name, message, str(expected), str(field.type))
+
+
+def _drift(
+    evidence: Evidence, detail: SchemaDrift, column: str, message: str, expected: str | None, seen: str | None
+) -> Finding:
+    return Finding(
+        "schema_drift",
+        evidence.stage.name,
+        message,
+        position=evidence.position,
+        detail=detail,
+        expected=expected,
+        seen=seen,
+        extra={"column": column},
+    )
+
+
+CHECK = SchemaCheck()
