@@ -1,0 +1,1 @@
+"""Change data capture from Postgres through Debezium, Kafka and Spark to Delta Lake and Iceberg."""

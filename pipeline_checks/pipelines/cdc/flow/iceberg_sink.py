@@ -1,0 +1,249 @@
+"""Writing the Iceberg tables with pyiceberg: one snapshot a commit, so that none shows half of a batch."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files, schema_to_pyarrow
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
+from pyiceberg.transforms import IdentityTransform
+
+from pipeline_checks.pipelines.cdc.flow import covers as covering
+from pipeline_checks.pipelines.cdc.flow.covers import COVERS, MAINTENANCE, Covers
+from pipeline_checks.pipelines.cdc.flow.iceberg_types import iceberg_type, plain_arrow
+from pipeline_checks.pipelines.cdc.flow.sink import BatchId, conformed, last_before
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.table import FileScanTask
+    from pyiceberg.table.metadata import TableMetadata
+
+_PROPERTIES: Final = {
+    "format-version": "2",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "5",
+    "write.parquet.compression-codec": "snappy",
+    "write.target-file-size-bytes": str(64 * 2**20),
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "30",
+    # A conflict must come back to the writer: only it can leave out what another process has covered meanwhile.
+    "commit.retry.num-retries": "0",
+}
+_EXPIRE_AFTER: Final = 100
+"""Commits after which old snapshots are expired."""
+_RETENTION: Final = timedelta(minutes=15)
+"""How long a snapshot can still be read."""
+
+
+class _Transaction(Transaction):
+    """A transaction that copies the table's metadata once a change, not at every look at it.
+
+    The copy grows with the number of snapshots; looked at some seventeen times a commit it was most of its time.
+    """
+
+    _seen: tuple[int, TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        if not self._updates:
+            return self._table.metadata
+        if self._seen is None or self._seen[0] != len(self._updates):
+            self._seen = (len(self._updates), super().table_metadata)
+        return self._seen[1]
+
+
+class _Replace(_OverwriteFiles):
+    """Replaces data files, and leaves out manifests in which nothing lives any more.
+
+    pyiceberg carries the manifest of an overwrite's removed files on for ever and reads all of them at each commit.
+    """
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        return [m for m in super()._existing_manifests() if m.has_added_files() or m.has_existing_files()]
+
+
+class IcebergTarget:
+    """One Iceberg table, held open.
+
+    Parameters
+    ----------
+    identifier:
+        Namespace and name.
+    topic:
+        The topic whose offsets its commits cover.
+    columns:
+        The columns it is created with when absent.
+    """
+
+    partition_by: str | None = None
+
+    def __init__(self, catalog: Catalog, identifier: str, topic: str, columns: pa.Schema) -> None:
+        self.catalog = catalog
+        self.identifier = identifier
+        self.topic = topic
+        self.covers: Covers = covering.nothing()
+        self._columns = columns
+        self._open_table: Table | None = None
+        self._commits = 0
+
+    @property
+    def table(self) -> Table:
+        """The open table."""
+        assert self._open_table is not None, "open() comes first"
+        return self._open_table
+
+    def open(self) -> None:
+        from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+
+        try:
+            self._open_table = self.catalog.load_table(self.identifier)
+        except NoSuchTableError:
+            try:
+                self._open_table = self.catalog.create_table(self.identifier, self._columns, properties=_PROPERTIES)
+            except TableAlreadyExistsError:
+                self._open_table = self.catalog.load_table(self.identifier)
+        if self.partition_by and self.table.spec().is_unpartitioned():
+            with self.table.update_spec() as spec:
+                spec.add_field(self.partition_by, IdentityTransform(), self.partition_by)
+        found = self._said()
+        self.covers = covering.advanced(covering.nothing(), found.get(self.topic, {}))
+
+    def _said(self) -> covering.TopicCovers:
+        newest_first = sorted(self.table.metadata.snapshots, key=lambda s: s.sequence_number or 0, reverse=True)
+        for snapshot in newest_first:
+            properties = snapshot.summary.additional_properties if snapshot.summary else {}
+            found = covering.from_text(properties.get(COVERS))
+            if found is not None:
+                return found
+        return self.counted() if self.table.metadata.current_snapshot_id is not None else {}
+
+    def counted(self) -> covering.TopicCovers:
+        """Return what the rows themselves show to be covered, for a table whose snapshots say nothing."""
+        return {}
+
+    def schema(self) -> pa.Schema:
+        return plain_arrow(schema_to_pyarrow(self.table.schema(), include_field_ids=False))
+
+    def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
+        with self.table.update_schema() as update:
+            for name, kind in columns.items():
+                update.add_column(name, iceberg_type(kind))
+
+    def advance(self, covers: Covers, batch: BatchId) -> None:
+        self._commit([], [], self._said_by(covers, batch))
+        self._done(covers)
+
+    def _said_by(self, covers: Covers, batch: BatchId | None = None, maintenance: str | None = None) -> dict[str, str]:
+        properties = {COVERS: covering.to_text({self.topic: covers})}
+        if batch is not None:
+            properties |= {"query": batch.query, "batch": str(batch.number)}
+        if maintenance is not None:
+            properties[MAINTENANCE] = maintenance
+        return properties
+
+    def _done(self, covers: Covers) -> None:
+        self.covers = covers
+        self._commits += 1
+
+    def _files_of(self, rows: pa.Table) -> list[DataFile]:
+        if rows.num_rows == 0:
+            return []
+        metadata = self.table.metadata
+        named = {"table_metadata": metadata, "df": rows, "io": self.table.io}
+        return list(_dataframe_to_data_files(**named, write_uuid=uuid.uuid4(), counter=itertools.count(0)))
+
+    def _commit(self, added: Sequence[DataFile], removed: Sequence[DataFile], properties: dict[str, str]) -> None:
+        """Commit one snapshot with the data files added and removed."""
+        with _Transaction(self.table) as transaction:
+            producer: _SnapshotProducer[Any]
+            if removed:
+                producer = _Replace(Operation.OVERWRITE, transaction, self.table.io, snapshot_properties=properties)
+                producer.delete_by_predicate(AlwaysTrue())  # else no manifest of an unpartitioned table is looked into
+            else:
+                producer = transaction.update_snapshot(snapshot_properties=properties).merge_append()
+            with producer:
+                for file in removed:
+                    producer.delete_data_file(file)
+                for file in added:
+                    producer.append_data_file(file)
+
+    def _read_files(self, tasks: Sequence[FileScanTask], columns: Sequence[str] | None = None) -> pa.Table:
+        schema = self.table.schema()
+        projected = schema if columns is None else schema.select(*columns)
+        scan = ArrowScan(self.table.metadata, self.table.io, projected, AlwaysTrue())
+        rows = scan.to_table(tasks=tasks)
+        return conformed(rows, plain_arrow(rows.schema))
+
+    def _read(self, columns: Sequence[str], row_filter: BooleanExpression) -> pa.Table:
+        """Return rows of the table as it is now; columns it does not have are left out."""
+        known = set(self.table.schema().column_names)
+        rows = self.table.scan(row_filter, selected_fields=tuple(c for c in columns if c in known)).to_arrow()
+        return conformed(rows, plain_arrow(rows.schema))
+
+    def maintain(self) -> str | None:
+        if self._commits % _EXPIRE_AFTER == _EXPIRE_AFTER - 1:
+            self._commits += 1
+            from pipeline_checks.pipelines.cdc.flow.iceberg_expiry import expire
+
+            return "expiry" if expire(self.table, datetime.now(UTC) - _RETENTION) else None
+        return None
+
+
+class IcebergLog(IcebergTarget):
+    """A change log in Iceberg."""
+
+    partition_by = "_source_commit_date"
+    compact_after: int = 60
+    """Commits after which small files are put together."""
+
+    def __init__(self, catalog: Catalog, identifier: str, topic: str, columns: pa.Schema, key: str) -> None:
+        super().__init__(catalog, identifier, topic, columns)
+        self.key = key
+
+    def counted(self) -> covering.TopicCovers:
+        rows = self._read(["_partition", "_offset"], AlwaysTrue())
+        last = rows.group_by("_partition").aggregate([("_offset", "max")])
+        return {self.topic: {r["_partition"]: r["_offset_max"] + 1 for r in last.to_pylist()}}
+
+    def append(self, rows: pa.Table, covers: Covers, batch: BatchId) -> None:
+        self._commit(self._files_of(conformed(rows, self.schema())), [], self._said_by(covers, batch))
+        self._done(covers)
+
+    def gone(self) -> list[tuple[int | None, str, int]]:
+        from pyiceberg.expressions import In
+
+        rows = self._read([self.key, "_cdc_operation", "_source_lsn"], In("_cdc_operation", {"DELETE", "TRUNCATE"}))
+        return [(r[self.key], r["_cdc_operation"][0].lower(), r["_source_lsn"]) for r in rows.to_pylist()]
+
+    def before(self, wanted: list[tuple[int, int]], names: list[str]) -> dict[tuple[int, int], dict[str, Any]]:
+        from pyiceberg.expressions import And, In, NotEqualTo
+
+        row_filter = And(In(self.key, {k for k, _ in wanted}), NotEqualTo("_cdc_operation", "DELETE"))
+        rows = self._read([self.key, "_source_lsn", "_offset", *names], row_filter).to_pylist()
+        return last_before(rows, self.key, wanted, names)
+
+    def maintain(self) -> str | None:
+        if self._commits % self.compact_after == self.compact_after - 1:
+            self._commits += 1
+            return "compaction" if self._compact() else None
+        return super().maintain()
+
+    def _compact(self) -> bool:
+        """Write the small files anew as few large ones."""
+        limit = int(_PROPERTIES["write.target-file-size-bytes"]) // 4
+        small = [t for t in self.table.scan().plan_files() if t.file.file_size_in_bytes < limit and not t.delete_files]
+        if len(small) < 2:
+            return False
+        files = self._files_of(conformed(self._read_files(small), self.schema()))
+        self._commit(files, [t.file for t in small], self._said_by(self.covers, maintenance="compaction"))
+        return True
