@@ -131,7 +131,7 @@ def _are_unique(rows: RowFactory, column: str) -> bool:
     """Whether integer keys were proved unique without hashing; False when they are not, or not dense integers."""
     import pyarrow
 
-    found = rows([column])
+    found: Any = rows([column])
     schema = found.schema
     if not pyarrow.types.is_integer(schema.field(column).type):
         return False
