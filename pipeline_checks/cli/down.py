@@ -18,7 +18,8 @@ def command(purge: bool, provider: str | None) -> None:
     Example:
       pipeline-checks down --purge
     """
+    from pipeline_checks.cli.services import tell
     from pipeline_checks.stack.providers import provider as provider_named
 
-    provider_named(provider).down(purge=purge)
-    progress("the stack is down")
+    stopped = provider_named(provider).down(purge, tell)
+    progress(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")

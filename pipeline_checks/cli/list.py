@@ -32,8 +32,12 @@ def command(pipelines: tuple[str, ...], project: Path | None, json_file: str | N
         return
     for pipeline in listed:
         click.echo(f"{pipeline['name']}: {pipeline['description']}" if pipeline["description"] else pipeline["name"])
-        rows = [(s["name"], s["kind"], ", ".join(s["from"]), ", ".join(s["checks"])) for s in pipeline["stages"]]
+        rows = [(s["name"], s["kind"], _short(s["from"]), ", ".join(s["checks"])) for s in pipeline["stages"]]
         click.echo(table(("STAGE", "KIND", "FROM", "CHECKS"), rows))
+
+
+def _short(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 2 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _pipeline(pipeline: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def run(
         return run_checks(pipeline, options=Options(deadline=deadline, progress=progress))
     finally:
         if services and not keep:
-            source.down()
+            source.down(report=tell)
 
 
 def _move(pipeline: Pipeline, rows: int, seed: int) -> None:

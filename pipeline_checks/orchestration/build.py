@@ -1,6 +1,7 @@
 """A pipeline as Dagster definitions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -33,7 +34,7 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     )
 
 
-def checks_for(pipeline: Pipeline, stage: str, asset_key: dg.CoercibleToAssetKey) -> dg.Definitions:
+def checks_for(pipeline: Pipeline, stage: str, asset_key: dg.AssetKey | str | Sequence[str]) -> dg.Definitions:
     """Return the checks of a stage for an asset that exists already in a Dagster project.
 
     The stage's checks hang on ``asset_key`` instead of an asset of ours; the rest of the pipeline is read to judge
@@ -52,7 +53,7 @@ def _all_checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     return [checks for checks in made if checks is not None]
 
 
-def _jobs(pipeline: Pipeline) -> list[dg.UnresolvedAssetJobDefinition]:
+def _jobs(pipeline: Pipeline) -> list[Any]:
     """The jobs over a pipeline's assets.
 
     ``AssetSelection.all()`` leaves out checks on external assets, blocking ones too, so checks are named one by one.

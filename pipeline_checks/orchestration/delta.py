@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 def delta_table_resource(uri: str, version: int | None = None) -> "DeltaTableResource":
     """Return the resource of a Delta table at a version, the newest when None, with the settings of its store."""
     from dagster_deltalake import DeltaTableResource, LocalConfig, S3Config
+    from dagster_deltalake.config import ClientConfig
 
     options = storage_options(uri)
     if not options:
         return DeltaTableResource(url=uri, storage_options=LocalConfig(), version=version)
-    names: dict[str, Any] = {name: value for option, value in options.items() if (name := _field(option)) in S3Config.model_fields}
-    return DeltaTableResource(url=uri, storage_options=S3Config(**names), version=version)
+    known: dict[str, Any] = {_field(option): value for option, value in options.items()}
+    settings = {name: value for name, value in known.items() if name in S3Config.model_fields}
+    client = ClientConfig(allow_http=True) if known.get("allow_http") == "true" else None
+    return DeltaTableResource(url=uri, storage_options=S3Config(**settings), client_options=client, version=version)
 
 
 def delta_metadata(stage: StageDeclaration, result: StageResult) -> dict[str, Any]:

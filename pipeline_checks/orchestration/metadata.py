@@ -1,4 +1,4 @@
-"""Results as Dagster metadata: the only place where values are converted. Keys are stable, so that the UI plots them."""
+"""Results as Dagster metadata: the only place where values are converted. Keys are stable, for the plots of the UI."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -9,6 +9,7 @@ from pipeline_checks.model.errors import PipelineChecksError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.pipelines.parts import seed_of, services_of
 from pipeline_checks.stack.providers import provider
+from pipeline_checks.stack.status import Progress, Report, ServiceState
 
 
 class StackConfig(dg.Config):
@@ -42,8 +43,16 @@ def _told(action: Callable[[], T]) -> T:
         raise dg.Failure(problem.message, metadata={"next_step": problem.next_step}, allow_retries=False) from problem
 
 
-def _states(states: Sequence[Any]) -> dict[str, Any]:
-    return {state.name: str(state) for state in states}
+def _states(states: Sequence[ServiceState]) -> dict[str, Any]:
+    return {state.name: dg.MetadataValue.json(state.to_json()) for state in states}
+
+
+def _reporter(context: dg.OpExecutionContext) -> Report:
+    def report(step: Progress) -> None:
+        if step.what != "fetching":
+            context.log.info(f"{step.service} {step.what} after {step.seconds:.1f} s {step.message}".rstrip())
+
+    return report
 
 
 def stack_jobs(pipelines: Sequence[Pipeline]) -> list[dg.JobDefinition]:
@@ -51,18 +60,18 @@ def stack_jobs(pipelines: Sequence[Pipeline]) -> list[dg.JobDefinition]:
 
     @dg.op(description="Start the services and wait until each answers its protocol.")
     def start_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
-        states = _told(lambda: provider(config.provider or None).up(services_of(pipelines), context.log.info))
+        states = _told(lambda: provider(config.provider or None).up(services_of(pipelines), _reporter(context)))
         context.add_output_metadata(_states(states))
 
     @dg.op(description="Stop everything that was started.")
     def stop_services(context: dg.OpExecutionContext, config: DownConfig) -> None:
-        _told(lambda: provider(config.provider or None).down(purge=config.purge))
+        _told(lambda: provider(config.provider or None).down(config.purge, _reporter(context)))
 
     @dg.op(description="Ask each service; fails when one is not ready.")
     def look_at_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
-        states = _told(lambda: provider(config.provider or None).status())
+        states = _told(lambda: provider(config.provider or None).status(services_of(pipelines)))
         context.add_output_metadata(_states(states))
-        lame = [s.name for s in states if not s.ready]
+        lame = [s.name for s in states if s.state not in ("ready", "done")]
         if lame or not states:
             raise dg.Failure(f"not ready: {', '.join(lame)}" if lame else "no service is running", allow_retries=False)
 

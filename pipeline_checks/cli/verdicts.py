@@ -1,0 +1,37 @@
+"""Results of verifications: shown, written as reports, and turned into an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline_checks.cli.exits import code_of
+from pipeline_checks.cli.output import write_text
+from pipeline_checks.model.verdict import overall
+
+if TYPE_CHECKING:
+    from pipeline_checks.model.result import RunResult
+
+
+def publish(
+    results: Sequence[RunResult],
+    json_file: str | None,
+    junit_file: str | None,
+    markdown_file: str | None,
+    *,
+    strict: bool = False,
+) -> int:
+    """Write the reports that were asked for, show the verdicts, and return the exit code.
+
+    The table goes to stdout, or to stderr when a report was asked for there.
+    """
+    from pipeline_checks.reports import console, json, junit, markdown
+
+    files = ((json_file, json), (junit_file, junit), (markdown_file, markdown))
+    for target, form in files:
+        if target is not None:
+            write_text(form.render(results), target)
+    taken = any(target == "-" for target, _ in files)
+    console.show(results, sys.stderr if taken else sys.stdout)
+    return code_of(overall(result.verdict for result in results), strict=strict)
