@@ -96,7 +96,7 @@ def translated(what: str) -> Iterator[None]:
         yield
     except (PipelineChecksError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as problem:  # noqa: BLE001  the readers share no root of their errors
+    except Exception as problem:  # the readers share no root of their errors
         raise translate(what, problem) from None
 
 

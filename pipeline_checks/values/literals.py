@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any, Literal
 
 from pipeline_checks.model.errors import ConfigurationError
@@ -12,6 +12,8 @@ from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.values.arrow_types import UNLIMITED_DECIMAL
 
 _INT64_LIMIT = 2**63
+_WIDE = Context(prec=152)
+"""Twice the digits of the widest decimal: nothing is rounded on the way."""
 
 
 def limit(value: Any, type_: LogicalType, rounding: Literal["up", "down"]) -> Any:
@@ -26,9 +28,9 @@ def limit(value: Any, type_: LogicalType, rounding: Literal["up", "down"]) -> An
     up = rounding == "up"
     try:
         if type_.family == "integer":
-            return _integer(int(_decimal(value).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)))
+            return _integer(int(_decimal(value).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR, _WIDE)))
         if type_.name == "decimal":
-            return _decimal(value).quantize(_step(type_), ROUND_CEILING if up else ROUND_FLOOR)
+            return _decimal(value).quantize(_step(type_), ROUND_CEILING if up else ROUND_FLOOR, _WIDE)
         if type_.family == "float":
             return float(value)
         if type_.name == "date":

@@ -1,0 +1,157 @@
+"""A topic up to given offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.model.errors import ConfigurationError, TerminalError
+from pipeline_checks.model.events import (
+    CHANGE_OPERATIONS,
+    LSN,
+    OP,
+    SNAPSHOT,
+    TRUNCATE,
+    TX_ID,
+)
+from pipeline_checks.model.logical_type import LogicalType
+from pipeline_checks.model.measure import (
+    KEY_SAMPLE,
+    DuplicateKeys,
+    DuplicateSample,
+    Facts,
+    Grade,
+    Measure,
+    Measured,
+    RowCount,
+    StageSchema,
+)
+from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.schema import Schema, SchemaField
+from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.connect_schema import as_schema
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from pipeline_checks.stages.topic import TopicReader
+
+_VALUE_OPERATIONS = (*CHANGE_OPERATIONS, TRUNCATE)
+_TELLS = ("topic", "malformed", "unavailable", "unconvertible")
+
+
+class PinnedTopic:
+    """Answers about the events before one position; one reading serves all answers."""
+
+    def __init__(self, reader: TopicReader, position: OffsetsPosition) -> None:
+        self.position = position
+        self._reader = reader
+        self._held: pyarrow.Table | None = None
+
+    def schema(self) -> Schema:
+        """Return the columns of the newest row: as its embedded schema has them, else as its JSON values look."""
+        return self._schema()[0]
+
+    def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
+        """Return schema, number of events, replayed events and facts.
+
+        ``RowCount`` counts the events about rows: records with a value that could be understood. ``DuplicateKeys`` of
+        the contract's key counts events of the log (not of a snapshot) that stand in the topic more than once, told by
+        transaction id, LSN, operation and key; its grade is ``bound`` where the records lack these. Facts: ``topic``
+        (partitions, low_watermarks, high_watermarks and the topic's settings by their names), ``malformed`` (list of
+        partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values by column that
+        Debezium could not tell, or that have no place in the promised type; both read as NULL).
+        """
+        answers: dict[Measure, Measured] = {}
+        for measure in measures:
+            if isinstance(measure, StageSchema):
+                schema, grade = self._schema()
+                answers[measure] = Measured(schema, grade)
+            elif isinstance(measure, RowCount):
+                answers[measure] = exact(self._of(_VALUE_OPERATIONS).num_rows)
+            elif isinstance(measure, DuplicateKeys) and self._tells_duplicates(measure):
+                answers[measure] = self._replayed(measure.key)
+            elif isinstance(measure, Facts):
+                answers[measure] = exact(self._facts(measure.topic))
+        return answers
+
+    def rows(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """Return the events, one a record; see ``model.events`` for their columns."""
+        table = self._table()
+        if columns is None:
+            return table
+        unknown = [c for c in columns if c not in table.column_names]
+        if unknown:
+            raise TerminalError(f"the topic {self._reader.log.topic} has no column {unknown[0]!r}.")
+        return table.select(list(dict.fromkeys(columns)))
+
+    def _table(self) -> pyarrow.Table:
+        if self._held is None:
+            self._held = self._reader.events(None, self.position)
+        return self._held
+
+    def _of(self, operations: Sequence[str]) -> pyarrow.Table:
+        import pyarrow as pa
+        from pyarrow import compute
+
+        table = self._table()
+        return table.filter(compute.is_in(table.column(OP), pa.array(operations)))
+
+    def _schema(self) -> tuple[Schema, Grade]:
+        self._table()
+        decoder, contract = self._reader.decoder, self._reader.contract
+        if decoder.newest:
+            return as_schema(decoder.newest, contract), Grade.EXACT
+        if decoder.newest_image is None:
+            return Schema((), enforces_nullability=False), Grade.UNKNOWN
+        fields = []
+        for name, value in decoder.newest_image.items():
+            if not name.startswith("__"):
+                promised = contract.columns.get(name)
+                fields.append(SchemaField(name, promised.type if promised else _type_of(value), nullable=True))
+        return Schema(tuple(fields), enforces_nullability=False), Grade.BOUND
+
+    def _tells_duplicates(self, measure: DuplicateKeys) -> bool:
+        return self._reader.tells_replays and measure.key == self._reader.contract.key
+
+    def _replayed(self, key: tuple[str, ...]) -> Measured:
+        from pyarrow import compute
+
+        events = self._of(CHANGE_OPERATIONS)
+        streamed = events.filter(compute.invert(events.column(SNAPSHOT)))
+        grade = Grade.BOUND if streamed.column(TX_ID).null_count or streamed.column(LSN).null_count else Grade.EXACT
+        located = streamed.filter(compute.is_valid(streamed.column(LSN)))
+        counted = located.group_by([TX_ID, LSN, OP, *key]).aggregate([([], "count_all")])
+        repeated = counted.filter(compute.greater(counted.column("count_all"), 1))
+        surplus = (compute.sum(repeated.column("count_all")).as_py() or 0) - repeated.num_rows
+        first = repeated.sort_by([(k, "ascending") for k in (*key, LSN)]).slice(0, KEY_SAMPLE).to_pylist()
+        sample = tuple(({k: to_json_value(row[k]) for k in key}, row["count_all"]) for row in first)
+        return Measured(DuplicateSample(repeated.num_rows, surplus, sample), grade)
+
+    def _facts(self, topic: str) -> Any:
+        reader = self._reader
+        if topic == "topic":
+            low, high = reader.log.watermarks()
+            watermarks = {"partitions": len(high), "low_watermarks": low, "high_watermarks": high}
+            return {**watermarks, **reader.log.configuration()}
+        if topic in _TELLS:
+            self._table()
+            if topic == "malformed":
+                end = self.position.partitions(reader.log.topic)
+                return [m.to_json() for m in reader.malformed if m.offset < end.get(m.partition, 0)]
+            return dict(reader.unavailable if topic == "unavailable" else reader.unconvertible)
+        raise ConfigurationError(f"a topic tells nothing of {topic!r}.", next_step=f"It tells: {', '.join(_TELLS)}.")
+
+
+def _type_of(value: Any) -> LogicalType:
+    """The logical type that a JSON value looks like."""
+    if isinstance(value, bool):
+        return LogicalType("bool")
+    if isinstance(value, int):
+        return LogicalType("int64")
+    if isinstance(value, float):
+        return LogicalType("float64")
+    if isinstance(value, dict):
+        return LogicalType("struct")
+    return LogicalType("array" if isinstance(value, list) else "string")
