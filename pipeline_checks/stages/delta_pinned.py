@@ -59,10 +59,14 @@ class PinnedDelta:
         return self._opened
 
     def schema(self) -> Schema:
-        """Return the columns; ids are known where the table maps its columns."""
+        """Return the columns; ids are known where the table maps its columns.
+
+        Movers write lake tables whose columns all take NULL, so that a column can come and go; whether there are NULLs
+        is judged by the data.
+        """
         with translated(self._what):
             fields = self._table().schema().fields
-        return Schema(tuple(_schema_field(f) for f in fields))
+        return Schema(tuple(_schema_field(f) for f in fields), enforces_nullability=False)
 
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         """Return schema, row count (where the log has it) and ``Facts("commits")``.
