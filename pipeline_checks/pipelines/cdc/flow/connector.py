@@ -92,7 +92,7 @@ def refuse_second(connect: Connect, prefix: str) -> None:
         if found is not None and found.get("topic.prefix", found.get("database.server.name")) == prefix:
             raise ConfigurationError(
                 f"the connector {name!r} has the topic prefix {prefix!r} already",
-                next_step=f"Delete it, or give it another prefix: with {CONNECTOR!r} beside it every event comes twice.",
+                next_step=f"Delete it or change its prefix: with {CONNECTOR!r} beside it every event comes twice.",
                 connector=name,
             )
 

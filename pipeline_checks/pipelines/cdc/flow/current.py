@@ -1,4 +1,4 @@
-"""The current state: a batch collapsed to the newest event of each key, and values carried over where events lack them."""
+"""The current state: a batch collapsed to the newest event of each key, and values that events lack carried over."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Record:
 
 @dataclass(slots=True)
 class Event:
-    """One change. ``unavailable`` names the columns whose value the event does not carry; ``old_key`` the key before."""
+    """One change. ``unavailable`` names the columns whose value it does not carry, ``old_key`` is the key before."""
 
     op: str
     key: int | None

@@ -11,6 +11,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from pipeline_checks.pipelines.cdc.flow import covers as covering
 from pipeline_checks.pipelines.cdc.flow.covers import Covers
+from pipeline_checks.pipelines.cdc.flow.lake_types import plain_schema
 from pipeline_checks.pipelines.cdc.flow.sink import BatchId, conformed, last_before
 
 _CONFIGURATION: Final = {
@@ -43,7 +44,9 @@ class DeltaTarget:
     partition_by: Sequence[str] = ()
     configuration: Mapping[str, str] = {}
 
-    def __init__(self, uri: str, topic: str, columns: pa.Schema, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, uri: str, topic: str, columns: pa.Schema, storage_options: Mapping[str, str] | None = None
+    ) -> None:
         self.uri = uri
         self.topic = topic
         self.covers: Covers = covering.nothing()
@@ -90,12 +93,7 @@ class DeltaTarget:
         return {}
 
     def schema(self) -> pa.Schema:
-        fields = []
-        for field in pa.schema(self.table.schema().to_arrow()):
-            plain = pa.string() if pa.types.is_string_view(field.type) or pa.types.is_large_string(field.type) else field.type
-            plain = pa.binary() if pa.types.is_binary_view(plain) or pa.types.is_large_binary(plain) else plain
-            fields.append(pa.field(field.name, plain))
-        return pa.schema(fields)
+        return plain_schema(pa.schema(self.table.schema().to_arrow()))
 
     def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         fields = [Field.from_arrow(pa.field(name, kind)) for name, kind in columns.items()]
@@ -116,7 +114,9 @@ class DeltaTarget:
             commit_properties=self._properties(covers, batch),
         )
 
-    def _properties(self, covers: Covers, batch: BatchId | None = None, maintenance: str | None = None) -> CommitProperties:
+    def _properties(
+        self, covers: Covers, batch: BatchId | None = None, maintenance: str | None = None
+    ) -> CommitProperties:
         # The application id holds the query's id: after a deleted checkpoint a new query begins at batch 0 again.
         application = [Transaction(f"{batch.query}/{self.topic}", batch.number)] if batch else None
         text = covering.metadata({self.topic: covers}, maintenance)

@@ -18,7 +18,8 @@ from pyiceberg.transforms import IdentityTransform
 
 from pipeline_checks.pipelines.cdc.flow import covers as covering
 from pipeline_checks.pipelines.cdc.flow.covers import COVERS, MAINTENANCE, Covers
-from pipeline_checks.pipelines.cdc.flow.iceberg_types import iceberg_type, plain_arrow
+from pipeline_checks.pipelines.cdc.flow.iceberg_types import iceberg_type
+from pipeline_checks.pipelines.cdc.flow.lake_types import plain_schema
 from pipeline_checks.pipelines.cdc.flow.sink import BatchId, conformed, last_before
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class IcebergTarget:
         return {}
 
     def schema(self) -> pa.Schema:
-        return plain_arrow(schema_to_pyarrow(self.table.schema(), include_field_ids=False))
+        return plain_schema(schema_to_pyarrow(self.table.schema(), include_field_ids=False))
 
     def add_columns(self, columns: Mapping[str, pa.DataType]) -> None:
         with self.table.update_schema() as update:
@@ -182,13 +183,13 @@ class IcebergTarget:
         projected = schema if columns is None else schema.select(*columns)
         scan = ArrowScan(self.table.metadata, self.table.io, projected, AlwaysTrue())
         rows = scan.to_table(tasks=tasks)
-        return conformed(rows, plain_arrow(rows.schema))
+        return conformed(rows, plain_schema(rows.schema))
 
     def _read(self, columns: Sequence[str], row_filter: BooleanExpression) -> pa.Table:
         """Return rows of the table as it is now; columns it does not have are left out."""
         known = set(self.table.schema().column_names)
         rows = self.table.scan(row_filter, selected_fields=tuple(c for c in columns if c in known)).to_arrow()
-        return conformed(rows, plain_arrow(rows.schema))
+        return conformed(rows, plain_schema(rows.schema))
 
     def maintain(self) -> str | None:
         if self._commits % _EXPIRE_AFTER == _EXPIRE_AFTER - 1:

@@ -1,4 +1,4 @@
-"""Arrow types and Iceberg's, both ways, for the types that the lakes use."""
+"""Iceberg's types for the Arrow types that the lakes use."""
 
 from __future__ import annotations
 
@@ -21,16 +21,3 @@ def iceberg_type(kind: pa.DataType) -> types.PrimitiveType:
         pa.date32(): types.DateType(),
     }
     return plain[kind]
-
-
-def plain_arrow(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with the narrow forms of text and bytes, and without field metadata."""
-    fields = []
-    for field in schema:
-        kind = field.type
-        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-            kind = pa.string()
-        elif pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-            kind = pa.binary()
-        fields.append(pa.field(field.name, kind))
-    return pa.schema(fields)

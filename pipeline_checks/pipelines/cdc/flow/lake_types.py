@@ -54,6 +54,19 @@ def arrow_type(text: str) -> pa.DataType:
     return pa.decimal128(int(match[1]), int(match[2])) if match else _PLAIN[text]
 
 
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with the plain forms of text and bytes, which readers vary, and without field metadata."""
+    fields = []
+    for field in schema:
+        kind = field.type
+        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            kind = pa.string()
+        elif pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+            kind = pa.binary()
+        fields.append(pa.field(field.name, kind))
+    return pa.schema(fields)
+
+
 def field_type(field: dict[str, Any]) -> tuple[pa.DataType, Normaliser | None]:
     """Return the lake type of a field of an event's embedded schema, and how its values must be changed, if at all."""
     semantic, connect = field.get("name") or "", field.get("type")
@@ -74,7 +87,8 @@ def field_type(field: dict[str, Any]) -> tuple[pa.DataType, Normaliser | None]:
         case "MicroTime":
             return arrow_type("string"), _time_text
     if connect == "string":
-        precision, scale = parameters.get("__debezium.source.column.length"), parameters.get("__debezium.source.column.scale")
+        precision = parameters.get("__debezium.source.column.length")
+        scale = parameters.get("__debezium.source.column.scale")
         numeric = str(parameters.get("__debezium.source.column.type", "")).upper() in ("NUMERIC", "DECIMAL")
         if numeric and precision and 1 <= int(precision) <= 38:
             return pa.decimal128(int(precision), int(scale or 0)), None

@@ -1,4 +1,4 @@
-"""Prepares source and topics: ``python -m pipeline_checks.pipelines.cdc.flow.prepare``. Can be run again at any time."""
+"""Prepares source and topics: ``python -m pipeline_checks.pipelines.cdc.flow.prepare``. Can be run again any time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def create_database(url: str) -> None:
 
 
 def create_schema(url: str, included: Iterable[str]) -> None:
-    """Create tables, indexes, triggers and the publication. Raises ConfigurationError when an included table is missing."""
+    """Create tables, indexes, triggers and the publication.
+
+    Raises ConfigurationError when an included table is missing.
+    """
     with connect_postgres(url, autocommit=False) as connection, translated("creating the schema"):
         # Two at once would both find a table missing; the lock ends with the transaction.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline_checks.cdc.prepare'))")
@@ -80,11 +83,7 @@ def refuse_missing(connection: Connection[Any], included: Iterable[str]) -> None
 
     Debezium itself says nothing of it, and nothing of the table is ever captured.
     """
-    missing = [
-        name
-        for name in included
-        if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,)
-    ]
+    missing = [name for name in included if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,)]
     if missing:
         raise ConfigurationError(
             f"the connector is to capture {', '.join(missing)}, which the database does not have",
@@ -111,6 +110,7 @@ def _publish(connection: Connection[Any]) -> None:
 def main() -> int:
     """Prepare; exit 0 when everything runs, 2 for a wrong setting, 3 when something outside stood in the way."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         prepare()
     except PipelineChecksError as error:

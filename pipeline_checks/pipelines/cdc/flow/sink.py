@@ -26,7 +26,7 @@ class Target(Protocol):
     """Next offsets that the newest commit says it covers."""
 
     def open(self) -> None:
-        """Open the table, creating it when it is absent, and read what it covers. Called again after a failed commit."""
+        """Open the table, creating it when absent, and read what it covers. Called again after a failed commit."""
         ...
 
     def schema(self) -> pa.Schema:

@@ -174,7 +174,7 @@ TABLES: Final = (CUSTOMERS, ORDERS, PRODUCTS, ORDER_ITEMS, INVENTORY, SCHEMA_EVO
 """All tables, in the order given to readers."""
 CAPTURED: Final = tuple(t for t in TABLES if t.captured)
 """The tables whose changes are captured."""
-CREATION_ORDER: Final = (CUSTOMERS, PRODUCTS, ORDERS, ORDER_ITEMS, INVENTORY, SCHEMA_EVOLUTION_TEST, SCHEMA_VERSION_HISTORY)
+CREATION_ORDER: Final = (CUSTOMERS, PRODUCTS, *(t for t in TABLES if t not in (CUSTOMERS, PRODUCTS)))
 """All tables, referenced ones before those that refer to them."""
 
 _TOUCH: Final = """CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -188,7 +188,8 @@ def ddl() -> list[str]:
         columns = ", ".join(f"{c.name} {c.sql}" for c in table.columns)
         statements.append(f"CREATE TABLE IF NOT EXISTS {table.name} ({columns})")
         statements += [
-            f"CREATE INDEX IF NOT EXISTS idx_{table.name}_{column} ON {table.name} ({column})" for column in table.indexes
+            f"CREATE INDEX IF NOT EXISTS idx_{table.name}_{column} ON {table.name} ({column})"
+            for column in table.indexes
         ]
         if table.touched:
             statements.append(
