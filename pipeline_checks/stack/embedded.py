@@ -86,8 +86,10 @@ class EmbeddedProvider:
         exits = restarts(self.home.log("supervisord"))
         asked = {s.name: s for s in services if not s.once}
         known = {s.name: s for s in shared()} | asked
-        names = dict.fromkeys((*asked, *running))
-        return [self._state(name, known.get(name), running.get(name), env, exits[name]) for name in names]
+        orphans = {} if running else processes.recorded(self.home)
+        names = dict.fromkeys((*asked, *running, *(name for name in orphans if name != "supervisord")))
+        states = (self._state(name, known.get(name), running.get(name), env, exits[name]) for name in names)
+        return [_orphaned(s, orphans[s.name].pid) if s.name in orphans else s for s in states]
 
     # what a start needs
 
@@ -210,6 +212,11 @@ class EmbeddedProvider:
         return replace(state, seconds=took.get(state.name))
 
 
+def _orphaned(state: ServiceState, pid: int) -> ServiceState:
+    problem = "runs without its supervisor, which has died: `up` starts it anew, `down` ends it"
+    return replace(state, state="unready", pid=pid, problem=problem)
+
+
 def _runs(process: ProcessInfo | None) -> bool:
     return process is not None and not process.is_down
 
@@ -264,7 +271,7 @@ def _program(service: Service, placement: Placement, environment: Mapping[str, s
     return Program(
         name=service.name,
         command=service.command(placement),
-        folder=placement.folder,
+        folder=Path("/") if service.unprivileged else placement.folder,  # it may not be able to enter the home
         log=log,
         environment=environment,
         user=user() if service.unprivileged else None,

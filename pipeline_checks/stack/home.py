@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -148,11 +149,11 @@ def _passable(path: Path) -> bool:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the operating system's errors of writing to ``path`` into errors that say what to do."""
-    import errno
-
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # not of the disk: errors of HTTP clients are OSErrors as well
+            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TerminalError(
                 f"no space is left on the disk of {path}",

@@ -38,16 +38,19 @@ def record(home: Home, pids: Mapping[str, int]) -> None:
     replace_file(home.processes_file, json.dumps(known, indent=1))
 
 
-def _recorded(home: Home) -> Iterable[psutil.Process]:
+def recorded(home: Home) -> dict[str, psutil.Process]:
+    """Return the recorded processes that still live, by name."""
     try:
         known = json.loads(home.processes_file.read_text())
     except (FileNotFoundError, ValueError):
-        return
-    for entry in known.values():
+        return {}
+    found = {}
+    for name, entry in known.items():
         with suppress(psutil.Error):
             process = psutil.Process(entry["pid"])
-            if abs(process.create_time() - entry["started"]) < _SAME_START:
-                yield process
+            if abs(process.create_time() - entry["started"]) < _SAME_START and alive(process.pid):
+                found[name] = process
+    return found
 
 
 def _marked(home: Home) -> Iterable[psutil.Process]:
@@ -64,7 +67,7 @@ def left_behind(home: Home) -> list[psutil.Process]:
     process ids (some programs, PostgreSQL among them, write over their environment), and the children of both.
     """
     found: dict[int, psutil.Process] = {}
-    for process in (*_marked(home), *_recorded(home)):
+    for process in (*_marked(home), *recorded(home).values()):
         with suppress(psutil.Error):
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue

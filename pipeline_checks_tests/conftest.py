@@ -1,0 +1,127 @@
+"""Fixtures of the whole suite: a stack of its own, brought up once and taken down at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline_checks.clients.settings import HOME_VARIABLE
+from pipeline_checks.stack.embedded import EmbeddedProvider
+from pipeline_checks.stack.environment import read_env
+from pipeline_checks.stack.service import Service
+from pipeline_checks.stack.status import Progress, ServiceState
+
+_PREFIX = "pipeline_checks_tests-"
+_NEED_STACK = {"base_stack", "stack", "own_home"}
+_OURS = (
+    *("POSTGRES_URL", "CDC_POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "DELTA_TABLE_PATH"),
+    *("ICEBERG_CATALOG_URL", "ICEBERG_WAREHOUSE", "CHECKPOINT_LOCATION", "CDC_API_URL", "CDC_API_PORT"),
+    *("CDC_MOVER_URL", "CDC_MOVER_PORT", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+    *("PIPELINE_CHECKS_JAVA", "PIPELINE_CHECKS_SPARK_JARS", "PIPELINE_CHECKS_PROVIDER"),
+)
+"""Variables by which a developer's environment would lead the tests to other services than their own."""
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """The stack that the tests use; ``up`` brings more services up in it, or the same ones again after a kill."""
+
+    home: Path
+    provider: EmbeddedProvider
+
+    def up(self, services: list[Service]) -> list[ServiceState]:
+        """Bring services up and tell the time that each took."""
+        return self.provider.up(services, _tell)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What stands in ``stack.env``."""
+        return read_env(self.provider.home)
+
+    def state(self, name: str) -> ServiceState:
+        """Return the state of one service as it is now."""
+        return next(s for s in self.provider.status() if s.name == name)
+
+
+def _tell(progress: Progress) -> None:
+    if progress.what != "fetching":
+        print(f"stack: {progress}", flush=True)  # noqa: T201 - shown with the output of the first test
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses a running service, so that ``-m "not stack"`` leaves them out."""
+    for item in items:
+        if _NEED_STACK & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.stack)
+
+
+@pytest.fixture(scope="session")
+def stack_home() -> Iterator[Path]:
+    """Return the home of the session's stack, never a developer's; what a killed session left is taken down first."""
+    _take_down_abandoned()
+    home = _new_home()
+    before = {name: os.environ.pop(name) for name in _OURS if name in os.environ}
+    hidden = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(home)
+    try:
+        yield home
+    finally:
+        try:
+            _remove(home)
+        finally:
+            os.environ.pop(HOME_VARIABLE)
+            os.environ.update(before | ({HOME_VARIABLE: hidden} if hidden else {}))
+
+
+@pytest.fixture(scope="session")
+def base_stack(stack_home: Path) -> RunningStack:
+    """Return a stack with Postgres, Kafka and Connect, and nothing of a pipeline."""
+    from pipeline_checks.stack.services.connect import connect
+    from pipeline_checks.stack.services.kafka import kafka
+    from pipeline_checks.stack.services.postgres import postgres
+
+    running = RunningStack(stack_home, EmbeddedProvider(stack_home))
+    running.up([postgres(), kafka(), connect()])
+    return running
+
+
+@pytest.fixture(scope="session")
+def stack(base_stack: RunningStack) -> RunningStack:
+    """Return the stack with everything that the pipeline ``cdc`` runs on, its mover and API included."""
+    from pipeline_checks.pipelines.cdc.services import services
+
+    base_stack.up(services())
+    return base_stack
+
+
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    """Return a home for a stack that one test may kill and break; it is taken down and removed afterwards."""
+    home = _new_home()
+    try:
+        yield home
+    finally:
+        _remove(home)
+
+
+def _new_home() -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+
+
+def _remove(home: Path) -> None:
+    EmbeddedProvider(home).down(purge=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _take_down_abandoned() -> None:
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = home.name.removeprefix(_PREFIX).partition("-")[0]
+        if home.stat().st_uid == os.getuid() and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            _remove(home)
