@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.position import OffsetsPosition, Position
 
 MAINTENANCE = "maintenance"
 """The word under which a commit says that it only tidied up (compaction, expiry)."""
@@ -45,16 +45,18 @@ class Commit:
     """
 
     version: int
+    position: Position
     timestamp: datetime
     operation: str
     covers: OffsetsPosition | None
     maintenance: str | None
     changes_data: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Return the commit as ``Facts("commits")`` lists it, ``covers`` as topic to partition to next offset."""
         return {
             "version": self.version,
+            "position": self.position,
             "timestamp": self.timestamp.isoformat(),
             "operation": self.operation,
             "covers": None if self.covers is None else self.covers.value(),

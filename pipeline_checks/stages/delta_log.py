@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline_checks.clients.lake import storage_options, translated
+from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.stages.commits import MAINTENANCE, RETAINED_COMMITS, Commit, parse_covers
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def parse_commit(version: int, text: bytes, covers_name: str | None) -> Commit:
     maintenance = said.get(MAINTENANCE, info.get(MAINTENANCE))
     return Commit(
         version=version,
+        position=VersionPosition(version),
         timestamp=datetime.fromtimestamp(milliseconds / 1000, UTC),
         operation=str(info.get("operation", "")),
         covers=parse_covers(covers),

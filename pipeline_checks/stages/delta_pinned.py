@@ -71,7 +71,7 @@ class PinnedDelta:
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         """Return schema, row count (where the log has it) and ``Facts("commits")``.
 
-        The commits are a list of mappings, oldest first, as ``Commit.to_json`` makes them.
+        The commits are a list of mappings, oldest first, as ``Commit.facts`` makes them.
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
@@ -100,7 +100,7 @@ class PinnedDelta:
 
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
-            return [c.to_json() for c in reversed(list(self._log.newest_first(self.position.version)))]
+            return [c.facts() for c in reversed(list(self._log.newest_first(self.position.version)))]
         raise ConfigurationError(f"a Delta table tells nothing of {topic!r}.", next_step="It tells: commits.")
 
     def _count(self) -> int | None:
