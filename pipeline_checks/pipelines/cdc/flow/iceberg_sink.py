@@ -185,7 +185,7 @@ class IcebergTarget:
         rows = scan.to_table(tasks=tasks)
         return conformed(rows, plain_schema(rows.schema))
 
-    def _read(self, columns: Sequence[str], row_filter: BooleanExpression) -> pa.Table:
+    def _read(self, columns: Sequence[str], row_filter: str | BooleanExpression) -> pa.Table:
         """Return rows of the table as it is now; columns it does not have are left out."""
         known = set(self.table.schema().column_names)
         rows = self.table.scan(row_filter, selected_fields=tuple(c for c in columns if c in known)).to_arrow()
@@ -221,15 +221,12 @@ class IcebergLog(IcebergTarget):
         self._done(covers)
 
     def gone(self) -> list[tuple[int | None, str, int]]:
-        from pyiceberg.expressions import In
-
-        rows = self._read([self.key, "_cdc_operation", "_source_lsn"], In("_cdc_operation", {"DELETE", "TRUNCATE"}))
+        rows = self._read([self.key, "_cdc_operation", "_source_lsn"], "_cdc_operation IN ('DELETE', 'TRUNCATE')")
         return [(r[self.key], r["_cdc_operation"][0].lower(), r["_source_lsn"]) for r in rows.to_pylist()]
 
     def before(self, wanted: list[tuple[int, int]], names: list[str]) -> dict[tuple[int, int], dict[str, Any]]:
-        from pyiceberg.expressions import And, In, NotEqualTo
-
-        row_filter = And(In(self.key, {k for k, _ in wanted}), NotEqualTo("_cdc_operation", "DELETE"))
+        keys = ", ".join(str(k) for k in sorted({k for k, _ in wanted}))
+        row_filter = f"{self.key} IN ({keys}) AND _cdc_operation != 'DELETE'"
         rows = self._read([self.key, "_source_lsn", "_offset", *names], row_filter).to_pylist()
         return last_before(rows, self.key, wanted, names)
 

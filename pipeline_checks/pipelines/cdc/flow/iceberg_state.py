@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import In
 
 from pipeline_checks.pipelines.cdc.flow.covers import Covers
 from pipeline_checks.pipelines.cdc.flow.iceberg_sink import IcebergTarget
@@ -109,7 +108,7 @@ class IcebergState(IcebergTarget):
         return stays, upserts
 
     def rows_of(self, keys: list[int], names: list[str]) -> dict[int, dict[str, Any]]:
-        rows = self._read([self.key, "_source_lsn", *names], In(self.key, set(keys)))
+        rows = self._read([self.key, "_source_lsn", *names], f"{self.key} IN ({', '.join(map(str, keys))})")
         return {row[self.key]: row for row in rows.to_pylist()}
 
 

@@ -73,7 +73,7 @@ def create_schema(url: str, included: Iterable[str]) -> None:
         # Two at once would both find a table missing; the lock ends with the transaction.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('pipeline_checks.cdc.prepare'))")
         for statement in ddl():
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
         refuse_missing(connection, included)
         _publish(connection)
 

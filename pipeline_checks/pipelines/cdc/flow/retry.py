@@ -43,6 +43,8 @@ def persistently(action: Callable[[], T], recover: Callable[[], None], what: str
     found there. Raises the last error when attempts are used up.
     """
 
+    failed = False
+
     def attempt() -> T:
         nonlocal failed
         if failed:
@@ -56,6 +58,5 @@ def persistently(action: Callable[[], T], recover: Callable[[], None], what: str
         error = state.outcome.exception() if state.outcome else None
         _log.warning("%s: attempt %d failed: %s: %s", what, state.attempt_number, type(error).__name__, error)
 
-    failed = False
     retrying = Retrying(stop=_Stop(), wait=wait_exponential(0.1, max=2.0), before_sleep=report, reraise=True)
     return retrying(attempt)

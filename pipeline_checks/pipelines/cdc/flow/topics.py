@@ -37,7 +37,7 @@ def topics() -> dict[str, int]:
 def create_topics(bootstrap: str) -> list[str]:
     """Create the topics that are not there and return their names."""
     from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic
+    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
     client = admin(bootstrap)
     with translated("listing the topics"):
