@@ -56,10 +56,12 @@ def _tell(progress: Progress) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses a running service, so that ``-m "not stack"`` leaves them out."""
+    """Mark every test that uses a running service, and put those last that leave it damaged."""
     for item in items:
         if _NEED_STACK & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.stack)
+    # What damages the session's stack for good runs behind everything that needs it whole.
+    items.sort(key=lambda item: item.get_closest_marker("leaves_damage") is not None)
 
 
 @pytest.fixture(scope="session")

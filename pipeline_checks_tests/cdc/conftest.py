@@ -1,0 +1,33 @@
+"""The CDC pipeline on the session's stack, with the main job run on it once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_checks_tests.cdc.commands import Command, run_command
+from pipeline_checks_tests.conftest import RunningStack
+
+
+@dataclass(frozen=True)
+class MainJob:
+    """What the main job printed and wrote: exit code, its JSON document, what the source must hold."""
+
+    command: Command
+    document: dict[str, Any]
+    source: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def main_job(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+    """Run the main job as a user does, on the stack that is up, and leave it up."""
+    folder = tmp_path_factory.mktemp("main_job")
+    file = folder / "cdc.json"
+    reports = ("--json", str(file), "--junit", str(folder / "cdc.xml"), "--markdown", str(folder / "cdc.md"))
+    command = run_command("run", "cdc", "--keep", *reports)
+    document = json.loads(file.read_text()) if file.exists() else {}
+    return MainJob(command, document, json.loads((Path(stack.home) / "cdc-source.json").read_text()))
