@@ -131,6 +131,8 @@ class DebeziumRecords:
             "commit_us": _microseconds(source),
             "connector_us": _microseconds(payload),
         }
+        if facts["lsn"] is None:
+            raise ValueError("the source's LSN is missing")
         group = self._group(schema, "after")
         self._append(group, partition, offset, op, facts, image, append_ms)
         if op not in (DELETE, TRUNCATE):

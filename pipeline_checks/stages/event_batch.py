@@ -47,7 +47,7 @@ class Malformed:
 
     partition: int
     offset: int
-    bytes: int
+    bytes: int | None
     error: str
 
     def to_json(self) -> dict[str, Any]:
@@ -89,13 +89,21 @@ def event_schema(columns: Mapping[str, LogicalType]) -> pyarrow.Schema:
 
 
 def build_table(
-    groups: Sequence[EventGroup], malformed: Sequence[Malformed], columns: Mapping[str, LogicalType]
+    groups: Sequence[EventGroup],
+    malformed: Sequence[Malformed],
+    columns: Mapping[str, LogicalType],
+    key: Sequence[str] = (),
 ) -> EventTable:
-    """Return one table of all events, its rows typed by ``columns``."""
+    """Return one table of all events, its rows typed by ``columns``.
+
+    An event whose ``key`` has no place in its type is malformed: it is about no row that could be named.
+    """
     import pyarrow as pa
 
     schema = event_schema(columns)
     result = EventTable(schema.empty_table(), list(malformed))
+    for group in groups:
+        _refuse_keys(group, columns, key, result)
     tables = [_group_table(g, schema, columns, result) for g in groups if g.offset]
     if tables:
         order = [(events.PARTITION, "ascending"), (events.OFFSET, "ascending")]
@@ -131,6 +139,22 @@ def _group_table(
             result.unconvertible[name] = result.unconvertible.get(name, 0) + len(converted.unconvertible)
         arrays.append(converted.array)
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _refuse_keys(group: EventGroup, columns: Mapping[str, LogicalType], key: Sequence[str], result: EventTable) -> None:
+    """Make malformed events of those whose key is of another type than promised."""
+    written = {f.name: f for f in group.fields}
+    for name in (k for k in key if k in columns):
+        values = [None if image is None else image.get(name) for image in group.image]
+        source = written.get(name)
+        for i in convert(values, columns[name], None if source is None else source.encoding).unconvertible:
+            if group.op[i] != events.MALFORMED:
+                error = f"the key column {name!r} is not of type {columns[name]}: {values[i]!r}"
+                result.malformed.append(Malformed(group.partition[i], group.offset[i], None, error))
+                group.op[i] = events.MALFORMED
+                group.tx_id[i] = group.lsn[i] = group.commit_us[i] = group.connector_us[i] = None
+                group.snapshot[i] = False
+            group.image[i] = None
 
 
 def _without_placeholders(name: str, values: list[Any], group: EventGroup, result: EventTable) -> list[Any]:

@@ -102,7 +102,7 @@ class TopicReader:
                 self.decoder.add(batch)
             groups, malformed = self.decoder.take()
             self._columns = self._columns or self._types(groups)
-            fresh = build_table(groups, malformed, self._columns)
+            fresh = build_table(groups, malformed, self._columns, self.contract.key)
             known = self._table if self._table is not None else event_schema(self._columns).empty_table()
             merged = fresh.table
             if known.num_rows:
