@@ -65,10 +65,27 @@ def _java_options() -> list[str]:
     # The stack of 4 MB: one stream thread overflowed the default at its stop. C1 alone halves the time to the first
     # batch, and what this JVM runs all day is small.
     options = ["-Duser.timezone=UTC", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss4m", "-XX:-UsePerfData"]
-    archive = setting("PIPELINE_CHECKS_SPARK_CDS", "")
-    if archive and Path(archive).is_file():
-        options += [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto"]
-    return options
+    # The stack says here which archive of classes to use, or to make when the JVM ends.
+    return [*options, *setting("PIPELINE_CHECKS_SPARK_JVM_FLAGS", "").split()]
+
+
+def end(started: SparkSession, seconds: float) -> None:
+    """Stop a session and its JVM, and wait until that has ended: it may write an archive of its classes then.
+
+    A JVM that does not end in time is left to whoever ends this process.
+    """
+    from subprocess import TimeoutExpired
+
+    gateway = started.sparkContext._gateway
+    started.stop()
+    process = getattr(gateway, "proc", None)
+    if process is None:
+        return
+    process.stdin.close()
+    try:
+        process.wait(seconds)
+    except TimeoutExpired:
+        process.kill()
 
 
 def session(name: str, settings: dict[str, str]) -> SparkSession:

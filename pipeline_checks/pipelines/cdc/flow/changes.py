@@ -47,8 +47,10 @@ def derived(table: Table) -> dict[str, pa.DataType]:
 def with_derived(table: Table, rows: pa.Table) -> pa.Table:
     """Return the rows with the joined columns behind the source's: NULLs are skipped, a row of NULLs gives ''."""
     for name, parts, between in table.joined:
-        texts = [rows.column(part) for part in parts]
-        rows = rows.append_column(name, pc.binary_join_element_wise(*texts, between, null_handling="skip"))
+        # Arrow's own join that skips NULLs leaves out rows in which all are NULL.
+        texts = zip(*(rows.column(part).to_pylist() for part in parts), strict=True)
+        joined = [between.join(text for text in row if text is not None) for row in texts]
+        rows = rows.append_column(name, pa.array(joined, pa.string()))
     return rows
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline_checks.clients.settings import setting
-from pipeline_checks.clients.spark import session, session_settings
+from pipeline_checks.clients.spark import end, session, session_settings
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.pipelines.cdc.flow.batches import BatchProcessor
@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 TOPIC_SECONDS: Final = 180.0
 """How long to wait for the topics."""
+STOP_SECONDS: Final = 20.0
+"""How long the JVM may take to end."""
 _SPARK: Final = {
     "spark.sql.streaming.pollingDelay": "20ms",
     "spark.sql.streaming.minBatchesToRetain": "10",
@@ -98,8 +100,11 @@ class Mover:
         if self._failure is not None:
             _log.error("the query has failed: %s", self._failure)
             return 1
-        self._query.stop()
-        spark.stop()
+        try:
+            self._query.stop()
+            end(spark, STOP_SECONDS)
+        except Exception as error:  # the JVM may have been told to end beside us, and be gone
+            _log.info("Spark was gone already: %s", type(error).__name__)
         return 0
 
     def _open(self) -> BatchProcessor:
