@@ -44,4 +44,4 @@ def report_blocked(
 def _selected(run: dg.DagsterRun, key: dg.AssetKey, kind: str) -> bool:
     if run.asset_check_selection is not None:
         return dg.AssetCheckKey(key, kind) in run.asset_check_selection
-    return run.asset_selection is None or key in run.asset_selection
+    return not run.asset_selection or key in run.asset_selection  # empty: the whole job

@@ -13,7 +13,7 @@ from pipeline_checks.verification.places import Locate, Path
 
 def _pipeline(context: dg.ResolutionContext, model: Any) -> Pipeline:
     """Build the pipeline from the fields as they were written, so that problems are told with their own lines."""
-    written = {field: value for field in FIELDS if (value := getattr(model, field, None)) is not None}
+    written = {field: getattr(model, field) for field in FIELDS if field in model.model_fields_set}
     return build_pipeline(written, _locate(context))
 
 

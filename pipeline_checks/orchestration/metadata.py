@@ -103,11 +103,13 @@ def promised_columns(columns: Mapping[str, tuple[LogicalType, bool]]) -> dg.Tabl
 
 def plain(value: Any) -> Any:
     """Return a value as Dagster's metadata takes it: numbers and text stay, mappings and lists become JSON."""
-    if value is None or isinstance(value, bool | str | int | float):
-        return truncated(value, 2000) if isinstance(value, str) else value
     item = getattr(value, "item", None)
-    if callable(item) and isinstance(scalar := item(), bool | str | int | float):  # a number of numpy
-        return scalar
+    if callable(item):  # a number of numpy, which Dagster refuses
+        value = item()
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return truncated(value, 2000)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return dg.MetadataValue.json(jsonable(value))
     return str(value)
