@@ -115,10 +115,7 @@ class Pinner:
         upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
-            problem = TerminalError(
-                f"{lost.declaration.name}, which it is made from, could not be read: {lost.problem}"
-            )
-            return unreachable(declaration, problem, 0.0)
+            return unreachable(declaration, _lost(lost), 0.0)
         if not declaration.holds_rows:
             return self._settle_service(declaration)
         if declaration.kind in TOPIC_KINDS:
@@ -227,6 +224,15 @@ class Pinner:
         self._histories.clear()
 
 
+def _lost(stage: Settled) -> PipelineChecksError:
+    """Return the problem of what is made from a stage that could not be read, naming the first that could not."""
+    problem = stage.problem
+    if problem is None or "first_lost" in problem.data:
+        return problem or TransientError(f"{stage.declaration.name} could not be read")
+    name = stage.declaration.name
+    return TerminalError(f"{name}, which it is made from, could not be read: {problem}", first_lost=name)
+
+
 def _url_of(source: StageDeclaration) -> str:
     declared: Any = source  # only kinds among SOURCE_KINDS come here, and these have a connection
     return resolve(declared.connection.url)
@@ -235,11 +241,13 @@ def _url_of(source: StageDeclaration) -> str:
 def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
     """Return the key columns of all rows of a stage."""
     import polars
+    import pyarrow
 
     rows = pinned.rows(key)
     if isinstance(rows, polars.LazyFrame):
         collected: polars.DataFrame = rows.select(*key).collect(engine="streaming")
         return collected
-    frame = polars.from_arrow(rows)
+    # A stream without a batch has a schema all the same, which polars does not ask it for.
+    frame = polars.from_arrow(rows if isinstance(rows, pyarrow.Table) else rows.read_all())
     assert isinstance(frame, polars.DataFrame)
     return frame.select(*key)

@@ -8,6 +8,7 @@ from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
+from pipeline_checks.verification.environment import require_environment
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.session import VerificationSession
 
@@ -21,7 +22,8 @@ def run_checks(
     """Verify a pipeline at one cut and return the verdicts.
 
     ``stages`` and ``checks`` narrow what is judged to stages by name and checks by kind; all when None. Raises
-    ConfigurationError when a name is not known or nothing is left to check; everything else stands in the result.
+    ConfigurationError when a name is not known, nothing is left to check, or a variable of the environment is not
+    set; everything else stands in the result.
     """
     names = [s.name for s in pipeline.stages]
     unknown = [s for s in stages or () if s not in names]
@@ -37,6 +39,7 @@ def run_checks(
             f"nothing to check: no selected stage of {pipeline.name!r} has a check of {kinds}",
             next_step=f"See `pipeline-checks list {pipeline.name}` for the checks of each stage.",
         )
+    require_environment(pipeline, judged)
     with VerificationSession(pipeline, options) as session:
         for stage in judged:
             session.settle(stage.name)
