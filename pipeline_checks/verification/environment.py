@@ -38,6 +38,10 @@ def require_environment(pipeline: Pipeline, stages: Iterable[StageDeclaration]) 
         )
 
 
+def _some(places: list[str]) -> str:
+    return ", ".join(places if len(places) <= 3 else [*places[:3], "..."])
+
+
 def _variables(declared: BaseModel, path: str = "") -> Iterator[tuple[str, EnvironmentVariable]]:
     for field in type(declared).model_fields:
         value = getattr(declared, field)

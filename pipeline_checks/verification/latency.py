@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.events import (
@@ -94,10 +95,7 @@ def measure_latency(
         )
     )
     decreasing = polars.any_horizontal(
-        *(
-            polars.col(later) < polars.col(earlier) - CLOCK_TOLERANCE
-            for earlier, later in zip(instants, instants[1:], strict=False)
-        )
+        *(polars.col(later) < polars.col(earlier) - CLOCK_TOLERANCE for earlier, later in pairwise(instants))
     )
     backwards = events.filter(decreasing).height
     worst = events.row(int(seconds.get_column(names[-1]).arg_max() or 0), named=True)

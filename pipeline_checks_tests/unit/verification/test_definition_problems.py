@@ -111,7 +111,12 @@ CASES = {
         None,
         "attributes.stages[1].name: a second stage 'source'",
     ),
-    "a field of the pipeline": ("name: shop", "name: shop\n  stage: []", "stage: []", "a pipeline has no field 'stage'"),
+    "a field of the pipeline": (
+        "name: shop",
+        "name: shop\n  stage: []",
+        "stage: []",
+        "a pipeline has no field 'stage'",
+    ),
 }
 
 
