@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline_checks.cli.output import progress
+from pipeline_checks.cli.output import counting, progress
 from pipeline_checks.cli.services import tell
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
-from pipeline_checks.pipelines.parts import seed_of, services_of
+from pipeline_checks.pipelines.parts import Summary, seed_of, services_of
 from pipeline_checks.stack.providers import provider as provider_named
 from pipeline_checks.verification.run import Options, run_checks
 
@@ -41,7 +41,12 @@ def run(
 def _move(pipeline: Pipeline, rows: int, seed: int) -> None:
     module = seed_of(pipeline)
     if module.is_empty():
-        progress(f"seeding {rows} rows a table")
-        progress(f"seeded: {module.seed(rows, seed, progress=progress)}")
+        progress(f"seeding at least {rows} rows a table")
+        _say("seeded", module.seed(rows, seed, progress=counting))
     progress("changing rows while the data moves")
-    progress(f"changed: {module.change(seed, progress=progress)}")
+    _say("expected after the changes", module.change(seed, progress=counting))
+
+
+def _say(what: str, summary: Summary) -> None:
+    counts = ", ".join(f"{table} {count:,}" for table, count in summary.expected_counts().items())
+    progress(f"{what}: {counts}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,12 @@ from pipeline_checks.model.errors import ConfigurationError
 def progress(line: str) -> None:
     """Say what is being done."""
     click.echo(line, err=True)
+
+
+def counting(what: str, number: int) -> None:
+    """Show how much has been written so far: on a terminal only, where the next line takes its place."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{what}: {number:,}\r", err=True, nl=False)
 
 
 def write_text(text: str, target: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline_checks.cli.options import json_option, project_option, rows_option, seed_option
-from pipeline_checks.cli.output import progress, table, write_json
+from pipeline_checks.cli.output import counting, table, write_json
 
 
 @click.command(name="seed")
@@ -28,8 +28,8 @@ def command(pipeline: str, scenario: str, rows: int, seed: int, project: Path | 
     from pipeline_checks.verification.discovery import load_pipeline
 
     module = seed_of(load_pipeline(pipeline, project))
-    summary = module.seed(rows, seed, scenario, progress=progress)
+    summary = module.seed(rows, seed, scenario, counting)
     if json_file is not None:
-        write_json({"schema_version": 1, "pipeline": pipeline, "rows": dict(summary.rows)}, json_file)
+        write_json({"schema_version": 1, "pipeline": pipeline, **summary.to_json()}, json_file)
     if json_file != "-":
-        click.echo(table(("TABLE", "ROWS"), [(name, str(count)) for name, count in summary.rows.items()]))
+        click.echo(table(("TABLE", "ROWS"), [(name, str(count)) for name, count in summary.expected_counts().items()]))

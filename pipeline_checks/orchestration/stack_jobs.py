@@ -98,8 +98,8 @@ def seed_job(pipeline: Pipeline) -> dg.JobDefinition | None:
     @dg.op(name=f"{pipeline.name}_write_seed", description=f"Write seed data into the source of {pipeline.name}.")
     def write_seed(context: dg.OpExecutionContext, config: SeedConfig) -> None:
         module = seed_of(pipeline)
-        summary = _told(lambda: module.seed(config.rows, config.seed, config.scenario, progress=context.log.info))
-        context.add_output_metadata({"summary": str(summary)})
+        summary = _told(lambda: module.seed(config.rows, config.seed, config.scenario))
+        context.add_output_metadata({"summary": dg.MetadataValue.json(summary.to_json()), **summary.expected_counts()})
 
     @dg.job(name=f"{pipeline.name}_seed", executor_def=dg.in_process_executor)
     def seed() -> None:

@@ -15,10 +15,26 @@ if TYPE_CHECKING:
     from pipeline_checks.stack.service import Service
 
 
+Progress = Callable[[str, int], None]
+"""Called with what is written (a table, a kind of change) and how many so far."""
+
+
+class Summary(Protocol):
+    """What a seed or live changes wrote."""
+
+    def expected_counts(self) -> dict[str, int]:
+        """Return how many rows each captured table must hold when nobody else writes."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        ...
+
+
 class SeedModule(Protocol):
     """What the module named by ``Pipeline.seed`` holds."""
 
-    def seed(self, rows: int, seed: int, scenario: str = "default", *, progress: Callable[[str], None] = ...) -> Any:
+    def seed(self, rows: int, seed: int, scenario: str = "default", progress: Progress | None = None) -> Summary:
         """Write seed rows into the source; equal seeds give equal rows."""
         ...
 
@@ -26,7 +42,7 @@ class SeedModule(Protocol):
         """Whether the source holds no rows."""
         ...
 
-    def change(self, seed: int, *, progress: Callable[[str], None] = ...) -> Any:
+    def change(self, seed: int, *, progress: Progress | None = None) -> Summary:
         """Change rows in known numbers: updates, deletes, key changes, transactions over several tables."""
         ...
 

@@ -154,10 +154,11 @@ def _promise_problems(stage: StageDeclaration, path: Path, contract_path: Path) 
         if column not in contract.columns:
             message = f"{column!r} is not a column of the contract of {stage.name!r}"
             yield Problem((*path, "columns", column), message, nearest(column, contract.columns))
+    known = (*CHECK_KINDS, *getattr(type(stage), "contract_fields", ()))  # a kind may read fields of its own
     for name in contract.promises:
-        if name not in CHECK_KINDS:
+        if name not in known:
             message = f"there is no promise {name!r}"
-            yield Problem((*contract_path, name), message, nearest(name, (*Contract.model_fields, *CHECK_KINDS)))
+            yield Problem((*contract_path, name), message, nearest(name, (*Contract.model_fields, *known)))
     for kind in CHECK_KINDS:
         yield from _configuration_problems(stage, kind, contract_path)
 
