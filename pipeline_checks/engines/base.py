@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline_checks.model.errors import PipelineChecksError, TerminalError
+from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     Above,
     Below,
@@ -20,6 +23,7 @@ from pipeline_checks.model.measure import (
     RowMeasure,
     Violations,
 )
+from pipeline_checks.values.literals import limit, members
 
 if TYPE_CHECKING:
     from pipeline_checks.model.stage import Rows
@@ -44,6 +48,36 @@ def column_of(predicate: Predicate) -> str:
     if isinstance(predicate, IsNull | Below | Above | NotIn | NotMatching):
         return predicate.column
     raise TypeError(f"{type(predicate).__name__} is not a predicate of the algebra")
+
+
+def literals_of(predicate: Predicate, types: Mapping[str, LogicalType]) -> list[Any]:
+    """Return the literals of a predicate as values of its column's type; raises ConfigurationError when they are none.
+
+    Every engine compares with these, so that none converts column or literal in its own way.
+    """
+    type_ = types[column_of(predicate)]
+    if isinstance(predicate, Below | Above):
+        return [limit(predicate.limit, type_, "up" if isinstance(predicate, Below) else "down")]
+    return list(members(predicate.values, type_)) if isinstance(predicate, NotIn) else []
+
+
+@contextmanager
+def rows_errors(rows: RowFactory, columns: Sequence[str] | None) -> Iterator[None]:
+    """Turn what a native engine makes of an error in the rows back into the error that the stage raised.
+
+    Through Arrow's stream interface only the text of an error comes; the rows are read again, in Python, to meet it.
+    """
+    try:
+        yield
+    except (PipelineChecksError, KeyboardInterrupt):
+        raise
+    except Exception as problem:
+        again: Any = rows(columns)
+        if hasattr(again, "read_next_batch"):
+            for _ in again:
+                pass
+        text = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise TerminalError(f"the rows could not be read: {text[0][:300]}.") from problem
 
 
 def columns_in_use(measures: Iterable[RowMeasure]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from pipeline_checks.engines.base import (
     column_of,
     columns_in_use,
     duplicate_keys,
+    literals_of,
+    rows_errors,
 )
 from pipeline_checks.engines.dense_keys import surplus_in_column
+from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
     Above,
@@ -34,10 +37,14 @@ from pipeline_checks.model.measure import (
     Violations,
     ViolationSample,
 )
+from pipeline_checks.values.arrow_types import from_arrow
 from pipeline_checks.values.json_values import to_json_value
 
 if TYPE_CHECKING:
     import duckdb
+
+Types = Mapping[str, LogicalType]
+"""Type of each column of the rows."""
 
 MEMORY_LIMIT = "1GB"
 THREADS = 2
@@ -79,14 +86,13 @@ def _aggregate(
     connection: duckdb.DuckDBPyConnection, rows: RowFactory, measures: list[RowMeasure]
 ) -> dict[Measure, Measured]:
     columns = columns_in_use(measures)
-    expressions: list[str] = []
-    parameters: list[Any] = []
-    for measure in measures:
-        expression, literals = _expression(measure)
-        expressions.append(expression)
-        parameters += literals
-    selected = ", ".join(f"{e} AS m{i}" for i, e in enumerate(expressions))
-    row = _select(connection, rows, columns or None, f"SELECT {selected} FROM stage_rows", parameters)[0]
+
+    def statement(types: Types) -> tuple[str, list[Any]]:
+        written = [_expression(measure, types) for measure in measures]
+        selected = ", ".join(f"{expression} AS m{i}" for i, (expression, _) in enumerate(written))
+        return f"SELECT {selected} FROM stage_rows", [literal for _, literals in written for literal in literals]
+
+    row = _select(connection, rows, columns or None, statement)[0]
     values: dict[Measure, Measured] = {}
     for i, measure in enumerate(measures):
         value = row[f"m{i}"]
@@ -101,13 +107,14 @@ def _violating(
 ) -> tuple[tuple[dict[str, Any], Any], ...]:
     column = column_of(measure.predicate)
     columns = list(dict.fromkeys([*measure.key, column]))
-    condition, literals = _condition(measure.predicate)
     key = ", ".join(_quoted(k) for k in measure.key)
-    statement = (
-        f"SELECT {', '.join(_quoted(c) for c in columns)} FROM stage_rows WHERE {condition} "
-        f"ORDER BY {key} LIMIT {KEY_SAMPLE}"
-    )
-    found = _select(connection, rows, columns, statement, literals)
+    selected = ", ".join(_quoted(c) for c in columns)
+
+    def statement(types: Types) -> tuple[str, list[Any]]:
+        condition, literals = _condition(measure.predicate, types)
+        return f"SELECT {selected} FROM stage_rows WHERE {condition} ORDER BY {key} LIMIT {KEY_SAMPLE}", literals
+
+    found = _select(connection, rows, columns, statement)
     return tuple(({k: to_json_value(r[k]) for k in measure.key}, to_json_value(r[column])) for r in found)
 
 
@@ -120,7 +127,7 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure
         "SELECT *, count(*) OVER () AS all_keys, sum(rows_of_key - 1) OVER () AS surplus "
         f"FROM ({grouped}) ORDER BY {key} LIMIT {KEY_SAMPLE}"
     )
-    found = _select(connection, rows, list(measure.key), statement, [])
+    found = _select(connection, rows, list(measure.key), lambda _: (statement, []))
     if not found:
         return DuplicateSample(0, 0)
     sample = tuple(({k: to_json_value(r[k]) for k in measure.key}, int(r["rows_of_key"])) for r in found)
@@ -143,14 +150,17 @@ def _select(
     connection: duckdb.DuckDBPyConnection,
     rows: RowFactory,
     columns: list[str] | None,
-    statement: str,
-    parameters: list[Any],
+    write: Callable[[Types], tuple[str, list[Any]]],
 ) -> list[dict[str, Any]]:
-    connection.register("stage_rows", rows(columns))
+    """Return what the statement selects that ``write`` makes, with its parameters, for the types of the rows."""
+    source: Any = rows(columns)
+    statement, parameters = write({field.name: from_arrow(field.type) for field in source.schema})
+    connection.register("stage_rows", source)
     try:
-        # Through Arrow, which gives instants and decimals as they are.
-        found: list[dict[str, Any]] = connection.sql(statement, params=parameters).to_arrow_table().to_pylist()
-        return found
+        with rows_errors(rows, columns):
+            # Through Arrow, which gives instants and decimals as they are.
+            found: list[dict[str, Any]] = connection.sql(statement, params=parameters).to_arrow_table().to_pylist()
+            return found
     finally:
         connection.unregister("stage_rows")
 
@@ -160,7 +170,7 @@ def _quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def _expression(measure: RowMeasure) -> tuple[str, list[Any]]:
+def _expression(measure: RowMeasure, types: Types) -> tuple[str, list[Any]]:
     if isinstance(measure, RowCount):
         return "count(*)", []
     if isinstance(measure, Minimum):
@@ -168,23 +178,21 @@ def _expression(measure: RowMeasure) -> tuple[str, list[Any]]:
     if isinstance(measure, Maximum):
         return f"max({_quoted(measure.column)})", []
     if isinstance(measure, Violations):
-        condition, literals = _condition(measure.predicate)
+        condition, literals = _condition(measure.predicate, types)
         return f"count(*) FILTER (WHERE {condition})", literals
     raise TypeError(f"{type(measure).__name__} is not a measure over rows")
 
 
-def _condition(predicate: Predicate) -> tuple[str, list[Any]]:
-    column = _quoted(column_of(predicate))
+def _condition(predicate: Predicate, types: Types) -> tuple[str, list[Any]]:
+    column, literals = _quoted(column_of(predicate)), literals_of(predicate, types)
     if isinstance(predicate, IsNull):
         return f"{column} IS NULL", []
     if isinstance(predicate, Below):
-        return f"{column} < ?", [predicate.limit]
+        return f"{column} < ?", literals
     if isinstance(predicate, Above):
-        return f"{column} > ?", [predicate.limit]
+        return f"{column} > ?", literals
     if isinstance(predicate, NotIn):
-        places = ", ".join("?" for _ in predicate.values)
-        return (f"{column} IS NOT NULL AND {column} NOT IN ({places})" if places else f"{column} IS NOT NULL"), list(
-            predicate.values
-        )
+        places = ", ".join("?" for _ in literals)
+        return f"{column} IS NOT NULL" + (f" AND {column} NOT IN ({places})" if places else ""), literals
     assert isinstance(predicate, NotMatching)
     return f"{column} IS NOT NULL AND NOT regexp_full_match({column}, ?)", [predicate.pattern]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import (
@@ -10,8 +11,11 @@ from pipeline_checks.engines.base import (
     column_of,
     columns_in_use,
     duplicate_keys,
+    literals_of,
+    rows_errors,
 )
 from pipeline_checks.engines.dense_keys import surplus_of_dense_keys
+from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
     Above,
@@ -31,10 +35,15 @@ from pipeline_checks.model.measure import (
     Violations,
     ViolationSample,
 )
+from pipeline_checks.values.arrow_types import from_arrow
 from pipeline_checks.values.json_values import to_json_value
+from pipeline_checks.values.patterns import for_rust
 
 if TYPE_CHECKING:
     import polars
+
+Types = Mapping[str, LogicalType]
+"""Type of each column of the rows."""
 
 
 class PolarsEngine:
@@ -57,14 +66,22 @@ def _frame(rows: RowFactory, columns: list[str] | None) -> polars.LazyFrame:
 
 
 def _collect(frame: polars.LazyFrame) -> polars.DataFrame:
-    collected: polars.DataFrame = frame.collect(engine="streaming")
-    return collected
+    with rows_errors(lambda _: frame, None):
+        collected: polars.DataFrame = frame.collect(engine="streaming")
+        return collected
+
+
+def _types(frame: polars.LazyFrame) -> Types:
+    """The logical type of each column, told by the Arrow form of no rows."""
+    with rows_errors(lambda _: frame, None):
+        arrow = frame.collect_schema().to_frame().to_arrow().schema
+    return {field.name: from_arrow(field.type) for field in arrow}
 
 
 def _aggregate(rows: RowFactory, measures: list[RowMeasure]) -> dict[Measure, Measured]:
     frame = _frame(rows, columns_in_use(measures) or None)
-    floats = {name for name, kind in frame.collect_schema().items() if kind.is_float()}
-    expressions = [_expression(m, floats).alias(f"m{i}") for i, m in enumerate(measures)]
+    types = _types(frame)
+    expressions = [_expression(m, types).alias(f"m{i}") for i, m in enumerate(measures)]
     row = _collect(frame.select(expressions)).row(0, named=True)
     values: dict[Measure, Measured] = {}
     for i, measure in enumerate(measures):
@@ -78,7 +95,8 @@ def _aggregate(rows: RowFactory, measures: list[RowMeasure]) -> dict[Measure, Me
 def _violating(rows: RowFactory, measure: Violations) -> tuple[tuple[dict[str, Any], Any], ...]:
     column = column_of(measure.predicate)
     columns = list(dict.fromkeys([*measure.key, column]))
-    broken = _frame(rows, columns).filter(_condition(measure.predicate)).select(columns)
+    frame = _frame(rows, columns)
+    broken = frame.filter(_condition(measure.predicate, _types(frame))).select(columns)
     found = _collect(broken.sort(list(measure.key), nulls_last=True).head(KEY_SAMPLE)).to_dicts()
     return tuple(({k: to_json_value(r[k]) for k in measure.key}, to_json_value(r[column])) for r in found)
 
@@ -99,7 +117,7 @@ def _duplicates(rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
     return DuplicateSample(found.height, surplus, sample)
 
 
-def _expression(measure: RowMeasure, floats: set[str]) -> polars.Expr:
+def _expression(measure: RowMeasure, types: Types) -> polars.Expr:
     import polars
 
     if isinstance(measure, RowCount):
@@ -108,23 +126,25 @@ def _expression(measure: RowMeasure, floats: set[str]) -> polars.Expr:
         return polars.col(measure.column).min()
     if isinstance(measure, Maximum):
         column = polars.col(measure.column)
-        return column.nan_max() if measure.column in floats else column.max()  # NaN is greater than every number
+        return (
+            column.nan_max() if types[measure.column].family == "float" else column.max()
+        )  # NaN is greater than every number
     if isinstance(measure, Violations):
-        return _condition(measure.predicate).fill_null(False).sum().cast(polars.Int64)
+        return _condition(measure.predicate, types).fill_null(False).sum().cast(polars.Int64)
     raise TypeError(f"{type(measure).__name__} is not a measure over rows")
 
 
-def _condition(predicate: Predicate) -> polars.Expr:
+def _condition(predicate: Predicate, types: Types) -> polars.Expr:
     import polars
 
-    column = polars.col(column_of(predicate))
+    column, literals = polars.col(column_of(predicate)), literals_of(predicate, types)
     if isinstance(predicate, IsNull):
         return column.is_null()
     if isinstance(predicate, Below):
-        return column < polars.lit(predicate.limit)
+        return column < polars.lit(literals[0])
     if isinstance(predicate, Above):
-        return column > polars.lit(predicate.limit)
+        return column > polars.lit(literals[0])
     if isinstance(predicate, NotIn):
-        return column.is_not_null() & ~column.is_in(list(predicate.values)).fill_null(False)
+        return column.is_not_null() & ~column.is_in(literals).fill_null(False)
     assert isinstance(predicate, NotMatching)
-    return column.is_not_null() & ~column.str.contains(f"^(?:{predicate.pattern})$")
+    return column.is_not_null() & ~column.str.contains(for_rust(predicate.pattern))

@@ -39,8 +39,8 @@ def limit(value: Any, type_: LogicalType, rounding: Literal["up", "down"]) -> An
             return _instant(value, zoned=type_.name == "timestamptz")
         if type_.name == "bool" and isinstance(value, bool):
             return value
-        if type_.family in ("string", "uuid", "json"):
-            return str(value)
+        if type_.name in ("string", "uuid", "json") and isinstance(value, str):
+            return value
     except (ValueError, TypeError, InvalidOperation, OverflowError):
         pass
     raise ConfigurationError(f"{value!r} cannot be compared with values of type {type_}.", type=str(type_))

@@ -6,10 +6,15 @@ what stands inside brackets. A pattern is rewritten so that all judge alike, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pipeline_checks.model.errors import ConfigurationError
 
+_REPETITION = re.compile(r"\{(\d+)(?:,(\d*))?\}")
+_NAMED_ESCAPE = re.compile(r"\\[pPx]\{[^}]*\}")
+_MOST_REPETITIONS = 255
+"""What Postgres allows; RE2 allows 1000."""
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\t\\n\\f\\r "}
 
 
@@ -19,10 +24,12 @@ def for_rust(pattern: str) -> str:
     for token in _tokens(pattern):
         if token.startswith("["):
             parts.append(_bracket_for_rust(token))
+        elif token in (r"\<", r"\>"):
+            parts.append(token[1:])  # ends of words in Rust
         elif token.startswith("\\"):
             parts.append(_escape(token))
         else:
-            parts.append(token)
+            parts.append(r"\{" if token == "{" else token)
     return rf"\A(?:{''.join(parts)})\z"
 
 
@@ -37,15 +44,18 @@ def for_postgres(pattern: str) -> str | None:
     tokens = list(_tokens(pattern))
     for place, token in enumerate(tokens):
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if token in ("*", "+", "?", "}") and following in ("?", "+"):
+        if (token in ("*", "+", "?") or len(token) > 2) and following in ("?", "+"):
             return None  # not greedy: Postgres lets the first quantifier decide for the whole
+        repeated = _REPETITION.fullmatch(token)
+        if repeated and any(int(n) > _MOST_REPETITIONS for n in repeated.groups() if n):
+            return None
         if token in ("^", "$"):
             return None  # without effect in a whole match, or meant for several lines
         if token == "(" and following == "?" and tokens[place + 1 : place + 3] != ["?", ":"]:
             return None  # flags and names
-        if token == "{" and not following.isdigit():
-            return None
-        if token == ".":
+        if token == "{":
+            parts.append("\\{")
+        elif token == ".":
             parts.append("[^\\n]")
         elif token.startswith("["):
             bracket = _bracket_for_postgres(token)
@@ -54,7 +64,7 @@ def for_postgres(pattern: str) -> str | None:
             parts.append(bracket)
         elif token.startswith("\\"):
             escaped = token[1:]
-            if escaped.isalnum() and escaped.lower() not in _CLASSES:
+            if escaped[0].isalnum() and escaped.lower() not in _CLASSES:
                 return None
             parts.append(_escape(token))
         else:
@@ -125,19 +135,29 @@ def _tokens_in_bracket(body: str) -> Iterator[str]:
 
 
 def _tokens(pattern: str) -> Iterator[str]:
-    """Split a pattern into characters, escapes and whole brackets."""
+    """Split a pattern into characters, escapes, whole brackets and repetitions; quoted parts become escapes."""
     place = 0
     while place < len(pattern):
         character = pattern[place]
-        if character == "\\":
+        if pattern.startswith("\\Q", place):
+            end = pattern.find("\\E", place)
+            literal = pattern[place + 2 : end if end >= 0 else None]
+            yield from ("\\" + c if not c.isalnum() and c.isascii() else c for c in literal)
+            place = end + 2 if end >= 0 else len(pattern)
+        elif character == "\\":
             if place + 1 == len(pattern):
                 raise ConfigurationError(f"the pattern {pattern!r} ends in a backslash.")
-            yield pattern[place : place + 2]
-            place += 2
+            named = _NAMED_ESCAPE.match(pattern, place)
+            end = named.end() if named else place + 2
+            yield pattern[place:end]
+            place = end
         elif character == "[":
             end = _end_of_bracket(pattern, place)
             yield pattern[place:end]
             place = end
+        elif repetition := _REPETITION.match(pattern, place):
+            yield repetition.group(0)
+            place = repetition.end()
         else:
             yield character
             place += 1
