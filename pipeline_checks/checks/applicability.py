@@ -38,6 +38,11 @@ def is_connector(stage: StageDeclaration) -> bool:
     return stage.kind in CONNECTORS and not stage.holds_rows
 
 
+def knows_its_database(stage: StageDeclaration) -> bool:
+    """Whether the database that a connector captures is declared, so that its slot can be asked for."""
+    return getattr(stage, "connection", None) is not None
+
+
 def says_what_it_covers(stage: StageDeclaration) -> bool:
     """Whether the stage is a table of a lake whose commits are declared to say what they cover."""
     return stage.kind in LAKE_TABLES and getattr(stage, "covers", None) not in (None, "none")

@@ -1,6 +1,6 @@
 """continuity: the connector and its slot live, and every commit of a lake table is accounted for.
 
-Of a connector ``connector_facts`` judges, of a lake table ``commit_facts``.
+Of a connector ``connector_facts`` and ``slot_facts`` judge, of a lake table ``commit_facts``.
 """
 
 from __future__ import annotations
@@ -9,18 +9,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline_checks.checks.applicability import is_connector, says_what_it_covers
+from pipeline_checks.checks.applicability import is_connector, knows_its_database, says_what_it_covers
 from pipeline_checks.checks.commit_facts import CommitHistory
-from pipeline_checks.checks.connector_facts import connector_findings, retained_bytes, slot_doubts
+from pipeline_checks.checks.connector_facts import connector_findings
 from pipeline_checks.checks.falling_behind import falling_behind
 from pipeline_checks.checks.judging import conclude, counted, promise_of, summary_of
+from pipeline_checks.checks.slot_facts import (
+    Slot,
+    publication_findings,
+    retained_bytes,
+    slot_doubts,
+    slot_findings,
+    slots_of,
+)
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.finding import Finding
 from pipeline_checks.model.measure import KEY_SAMPLE, Facts, Measure
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
 
-CONNECTOR, SLOTS, OFFSET, COMMITS = Facts("connector"), Facts("slots"), Facts("offset"), Facts("commits")
+CONNECTOR, OFFSET, COMMITS = Facts("connector"), Facts("offset"), Facts("commits")
+SLOTS, PUBLICATION = Facts("slots"), Facts("publication")
 
 
 class ContinuityConfiguration(CheckConfiguration):
@@ -51,7 +60,14 @@ class ContinuityCheck:
 
     def measures(self, stage: StageDeclaration, configuration: ContinuityConfiguration) -> frozenset[Measure]:
         """Return the facts that the connector, or the table's history, tells of itself."""
-        return frozenset({CONNECTOR, SLOTS, OFFSET}) if is_connector(stage) else frozenset({COMMITS})
+        if not is_connector(stage):
+            return frozenset({COMMITS})
+        wanted: set[Measure] = {CONNECTOR, OFFSET}
+        if knows_its_database(stage):
+            wanted.add(SLOTS)
+            if getattr(stage, "publication", None):
+                wanted.add(PUBLICATION)
+        return frozenset(wanted)
 
     def judge(self, configuration: ContinuityConfiguration, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding for each thing that stands still, is lost, or that no one declared."""
@@ -61,13 +77,18 @@ class ContinuityCheck:
 
 
 def _judge_connector(configuration: ContinuityConfiguration, evidence: Evidence) -> Judgement:
-    connector, slots, offset = evidence[CONNECTOR], evidence[SLOTS], evidence[OFFSET]
-    findings: list[Finding] = [
-        *connector_findings(evidence, connector, slots, offset, configuration.allowed_slots),
-        *falling_behind(evidence),
-    ]
+    connector = evidence[CONNECTOR]
+    slots: tuple[Slot, ...] = ()
+    findings: list[Finding] = [*connector_findings(evidence, connector)]
+    if knows_its_database(evidence.stage):
+        slots = slots_of(evidence[SLOTS], connector)
+        findings += slot_findings(evidence, slots, evidence[OFFSET], configuration.allowed_slots)
+        if PUBLICATION in evidence.values:
+            findings += publication_findings(evidence, evidence[PUBLICATION])
+    findings += falling_behind(evidence)
     tasks = connector.get("tasks") or ()
-    message = f"connector {connector.get('name')} and {counted(len(tasks), 'task')} run, its slot is active"
+    message = f"connector {connector.get('name')} and {counted(len(tasks), 'task')} run"
+    message += ", its slot is active" if slots else ", of its slot nothing is known: declare its connection"
     if findings:
         message = summary_of(findings)
     return conclude(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from pipeline_checks.checks.applicability import is_topic
 from pipeline_checks.checks.judging import NothingToConfigure, promise_of
 from pipeline_checks.checks.rules import Rule, judge_rules, rule_measures
 from pipeline_checks.model.check import Evidence
-from pipeline_checks.model.measure import IsNull, Measure
+from pipeline_checks.model.measure import Facts, IsNull, Measure
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
+
+UNTOLD = (Facts("unavailable"), Facts("unconvertible"))
+"""Number of values by column that an event does not carry (Debezium's unchanged TOAST values), or not in the promised
+type; both read as NULL."""
 
 
 class NullsCheck:
@@ -24,12 +31,15 @@ class NullsCheck:
         return promise_of(stage, self.kind, NothingToConfigure)
 
     def measures(self, stage: StageDeclaration, configuration: NothingToConfigure) -> frozenset[Measure]:
-        """Return the rows with NULL, by column."""
-        return rule_measures(stage, _rules(stage))
+        """Return the rows with NULL, by column; of topics the values too that read as NULL and are none."""
+        return rule_measures(stage, _rules(stage)) | (frozenset(UNTOLD) if is_topic(stage) else frozenset())
 
     def judge(self, configuration: NothingToConfigure, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding a NULL."""
-        return judge_rules(_rules(evidence.stage), evidence, "no NULL where none may be")
+        untold = Counter[str]()
+        for facts in UNTOLD if is_topic(evidence.stage) else ():
+            untold.update(evidence[facts])
+        return judge_rules(_rules(evidence.stage), evidence, "no NULL where none may be", untold)
 
 
 def _rules(stage: StageDeclaration) -> tuple[Rule, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,20 @@ def rule_measures(stage: StageDeclaration, rules: Iterable[Rule]) -> frozenset[M
     return frozenset(wanted | {RowCount()})
 
 
-def judge_rules(rules: Sequence[Rule], evidence: Evidence, promise: str) -> Judgement:
-    """Return FAIL with a finding a row of the samples; ``promise`` says what holds where nothing is found."""
+def judge_rules(
+    rules: Sequence[Rule], evidence: Evidence, promise: str, untold: Mapping[str, int] | None = None
+) -> Judgement:
+    """Return FAIL with a finding a row of the samples.
+
+    Parameters
+    ----------
+    promise:
+        What holds where nothing is found.
+    untold:
+        Column to number of values that the stage could not tell and that break the rule only for that; which of the
+        rows these are is not known.
+    """
+    untold = untold or {}
     rows = evidence[RowCount()] or 0
     columns = len({rule.column for rule in rules})
     table: list[dict[str, Any]] = []
@@ -55,6 +67,8 @@ def judge_rules(rules: Sequence[Rule], evidence: Evidence, promise: str) -> Judg
     measures = [Violations(rule.predicate, evidence.stage.contract.key) for rule in rules]
     for rule, measure in zip(rules, measures, strict=True):
         sample: ViolationSample = evidence[measure]
+        if untold.get(rule.column):
+            sample = ViolationSample(max(0, sample.count - untold[rule.column]))
         table.append({"column": rule.column, "rule": rule.word, "limit": rule.limit, "violations": sample.count})
         findings += _findings(rule, sample, evidence)
     total = sum(int(entry["violations"]) for entry in table)
@@ -68,7 +82,14 @@ def judge_rules(rules: Sequence[Rule], evidence: Evidence, promise: str) -> Judg
         {"rows": rows, "columns": columns if rows else 0},  # of no row, no column was looked at
         findings=findings,
         total=total,
-        doubts=inexact(evidence, measures, "the number of violations"),
+        doubts=(
+            *inexact(evidence, measures, "the number of violations"),
+            *(
+                f"{counted(untold[name], 'value')} of {name} could not be told"
+                for name in dict.fromkeys(rule.column for rule in rules)
+                if untold.get(name)
+            ),
+        ),
         measures={"violations": total, "rules": table},
     )
 

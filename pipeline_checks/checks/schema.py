@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, promise_of, summary_of
+from pipeline_checks.checks.applicability import is_topic
+from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, inexact, promise_of, summary_of
 from pipeline_checks.checks.schema_promises import PromisedColumn, is_technical, promised_columns, upstream_column
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import Finding, SchemaDrift
 from pipeline_checks.model.logical_type import LogicalType
-from pipeline_checks.model.measure import Measure, StageSchema, UpstreamSchemas
+from pipeline_checks.model.measure import Facts, Grade, Measure, StageSchema, UpstreamSchemas
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
+
+UNCONVERTIBLE = Facts("unconvertible")
 
 
 class SchemaCheck:
@@ -29,13 +32,16 @@ class SchemaCheck:
         return promise_of(stage, self.kind, NothingToConfigure)
 
     def measures(self, stage: StageDeclaration, configuration: NothingToConfigure) -> frozenset[Measure]:
-        """Return the schemas of the stage and of what it is made from."""
-        return frozenset({StageSchema(), UpstreamSchemas()})
+        """Return the schemas of the stage and its upstream; of topics the values that have no place in theirs."""
+        wanted: set[Measure] = {StageSchema(), UpstreamSchemas()}
+        return frozenset(wanted | {UNCONVERTIBLE} if is_topic(stage) else wanted)
 
     def judge(self, configuration: NothingToConfigure, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding a column that drifted."""
         found: Schema = evidence[StageSchema()]
         upstream: Mapping[str, Schema] = evidence[UpstreamSchemas()]
+        if evidence.grade(StageSchema()) is Grade.UNKNOWN:
+            return conclude(evidence, "its columns are not known", {"columns": 0}, doubts=("no row tells of them",))
         promised = promised_columns(evidence.stage, upstream)
         if not promised:
             return conclude(
@@ -45,7 +51,7 @@ class SchemaCheck:
                 doubts=("no columns are promised: write them under `contract.columns`",),
                 measures={"columns": len(found.fields), "drifted": 0},
             )
-        drifts = tuple(_drifts(evidence, found, upstream, promised))
+        drifts = (*_drifts(evidence, found, upstream, promised), *_unconvertible(evidence, promised))
         compared = sum(1 for f in found.fields if f.name in promised)
         message = f"{counted(compared, 'column')} as promised"
         if drifts:
@@ -55,6 +61,7 @@ class SchemaCheck:
             message,
             {"columns": compared},
             findings=drifts,
+            doubts=inexact(evidence, (StageSchema(),), "the schema"),
             measures={"columns": len(found.fields), "promised": len(promised), "drifted": len(drifts)},
         )
 
@@ -79,6 +86,18 @@ def _drifts(
         if field.name not in promised and not is_technical(stage, field.name):
             message = f"column {field.name} ({field.type}) is promised by no one"
             yield _drift(evidence, "added", field.name, message, None, str(field.type))
+
+
+def _unconvertible(evidence: Evidence, promised: Mapping[str, PromisedColumn]) -> Iterator[Finding]:
+    """Values of a topic's records that are not of the promised type: its records need not follow any schema."""
+    if not is_topic(evidence.stage):
+        return
+    for name, count in evidence[UNCONVERTIBLE].items():
+        if count:
+            column = promised.get(name)
+            expected = str(column.type) if column is not None and column.type else None
+            message = f"{counted(count, 'value')} of column {name} cannot be read as {expected or 'its type'}"
+            yield _drift(evidence, "retyped", name, message, expected, counted(count, "other value"))
 
 
 def _type_drift(

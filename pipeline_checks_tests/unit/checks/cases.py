@@ -58,6 +58,9 @@ class AnyStage(StageDeclaration):
     covers: Any = "none"
     rows_stand_for: Literal["current", "changes", "dead_letters"] = "current"
     has_rows: bool = True
+    connection: Any = None
+    publication: str | None = None
+    table: str | None = None
 
     @property
     def row_meaning(self) -> Literal["current", "changes", "dead_letters"]:
@@ -98,7 +101,8 @@ def api(**fields: Any) -> AnyStage:
 
 
 def connector(**fields: Any) -> AnyStage:
-    return stage("service", **{"contract": {}, "has_rows": False, "from": ("pg_orders",), **fields})
+    declared = {"contract": {}, "has_rows": False, "from": ("pg_orders",), "connection": "here"}
+    return stage("service", **{**declared, **fields})
 
 
 def schema(**columns: str) -> Schema:
@@ -158,7 +162,10 @@ HEALTHY: Mapping[str, Any] = {
         }
         for version in range(3)
     ],
+    "publication": {"shop_publication": ["public.orders"]},
     "malformed": [],
+    "unavailable": {},
+    "unconvertible": {},
 }
 
 

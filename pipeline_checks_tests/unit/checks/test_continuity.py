@@ -64,7 +64,8 @@ def test_a_failed_task_under_a_running_connector_fails_with_the_head_of_its_trac
 
 def test_a_connector_that_does_not_run_and_one_without_tasks_fail() -> None:
     assert details(with_connector(state="PAUSED")) == [("stalled", "connector_state")]
-    assert details(with_connector(tasks=[])) == [("stalled", "no_task")]
+    assert details(with_connector(tasks=[])) == [("stalled", "too_few_tasks")]
+    assert details(with_connector(expected_tasks=2)) == [("stalled", "too_few_tasks")]
 
 
 def test_a_setting_that_deviates_from_the_declared_is_found_once() -> None:
@@ -89,6 +90,11 @@ def test_secrets_of_a_configuration_are_not_shown(name: str) -> None:
     assert "tiger" not in shown and "lion" not in shown
     url = only(with_connector(config={"url": "pg://a:tiger@h"}, expected_config={"url": "pg://a:lion@h"}))
     assert "tiger" not in str(url.to_json()) and "lion" not in str(url.to_json())
+
+
+def test_a_secret_that_the_stage_does_not_hand_out_is_no_deviation() -> None:
+    masked = with_connector(config={"database.password": "***"}, expected_config={"database.password": "lion"})
+    assert details(masked) == []
 
 
 def test_a_setting_is_compared_as_connect_keeps_it() -> None:
@@ -131,6 +137,34 @@ def test_a_second_slot_on_the_same_database_is_found_with_both_names() -> None:
 @pytest.mark.parametrize("other", [{"database": "other"}, {"plugin": "test_decoding"}, {"plugin": None}])
 def test_slots_that_feed_something_else_are_fine(other: dict[str, Any]) -> None:
     assert details(with_slots(slot(), slot(name="audit", expected=False, **other))) == []
+
+
+def test_where_no_slot_is_declared_the_configuration_of_the_connector_tells_which_is_its_own() -> None:
+    undeclared = [slot(expected=False), slot(expected=False, name="other")]
+    named = {**HEALTHY["connector"], "config": {"slot.name": "shop_slot"}, "expected_config": {}}
+    values = {Facts("slots"): undeclared, Facts("connector"): named}
+    assert details(judge("continuity", connector(), values)) == [("unexpected", "second_slot")]
+    gone = {**values, Facts("slots"): undeclared[1:]}
+    assert details(judge("continuity", connector(), gone))[0] == ("missing", "slot")
+
+
+def test_of_a_connector_whose_database_is_not_declared_no_slot_is_asked_for() -> None:
+    judgement = judge("continuity", connector(connection=None))
+    assert judgement.verdict is Verdict.PASS
+    assert "declare its connection" in judgement.message
+
+
+def test_a_captured_table_must_be_published() -> None:
+    declaration = connector(publication="shop_publication")
+    upstream = {"pg_orders": source(table="public.orders"), "pg_items": source(name="pg_items", table="public.items")}
+
+    def published(tables: list[str] | None) -> list[tuple[str, str | None]]:
+        values = {Facts("publication"): {"shop_publication": tables}}
+        return details(judge("continuity", declaration, values, upstream=upstream))
+
+    assert published(["public.orders", "public.items", "public.more"]) == []
+    assert published(["public.orders"]) == [("missing", "publication_table")]
+    assert published(None) == [("missing", "publication")]
 
 
 def test_a_connector_behind_the_cut_beyond_its_limit_is_stalled() -> None:

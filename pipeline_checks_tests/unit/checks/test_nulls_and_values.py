@@ -14,6 +14,7 @@ from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.measure import (
     Above,
     Below,
+    Facts,
     Grade,
     IsNull,
     Measure,
@@ -26,7 +27,7 @@ from pipeline_checks.model.measure import (
 )
 from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.model.verdict import Verdict
-from pipeline_checks_tests.unit.checks.cases import ORDERS, change_log, connector, judge, source, stage, table
+from pipeline_checks_tests.unit.checks.cases import ORDERS, change_log, connector, judge, source, stage, table, topic
 
 KEY = ("order_id",)
 
@@ -57,6 +58,19 @@ def test_a_null_is_named_with_key_and_column() -> None:
     assert (finding.kind, finding.key, finding.detail) == ("null", {"order_id": 4}, "amount")
     assert finding.position == VersionPosition(57)
     assert finding.message == "order_id 4: amount is NULL"
+
+
+def test_values_that_an_event_does_not_carry_are_no_null() -> None:
+    for facts in (Facts("unavailable"), Facts("unconvertible")):
+        three = {violations(IsNull("amount")): ViolationSample(3, (({"order_id": 4}, None),)), facts: {"amount": 3}}
+        judgement = judge("nulls", topic(), three)
+        assert (judgement.verdict, judgement.total) == (Verdict.WARN, 0)
+        assert "3 values of amount could not be told" in judgement.message
+    four = {violations(IsNull("amount")): ViolationSample(4), Facts("unavailable"): {"amount": 3}}
+    judgement = judge("nulls", topic(), four)
+    assert (judgement.verdict, judgement.total) == (Verdict.FAIL, 1)
+    assert judgement.findings[0].key is None
+    assert judge("nulls", topic(), {Facts("unavailable"): {"status": 3}}).verdict is Verdict.PASS
 
 
 def test_all_violations_are_counted_where_only_a_sample_is_listed() -> None:

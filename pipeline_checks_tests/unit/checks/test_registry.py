@@ -151,6 +151,8 @@ def values_of(draw: st.DrawFn, measure: Measure, rows: int) -> Any:
             return {"lsn": draw(st.sampled_from([None, 0, 0x20, 0x40])), "snapshot": draw(st.booleans())}
         case Facts(topic="malformed"):
             return [{"partition": 0, "offset": i, "error": "bad", "bytes": 1} for i in range(draw(COUNTS))]
+        case Facts(topic="unavailable") | Facts(topic="unconvertible"):
+            return {"amount": draw(COUNTS)}
         case Facts():
             return HEALTHY[measure.topic][: draw(COUNTS)] if measure.topic == "commits" else HEALTHY[measure.topic]
         case _:  # the greatest event time

@@ -8,10 +8,20 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import check
-from pipeline_checks.model.measure import StageSchema, UpstreamSchemas
+from pipeline_checks.model.measure import Facts, Grade, Measured, StageSchema, UpstreamSchemas
 from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.verdict import Verdict
-from pipeline_checks_tests.unit.checks.cases import PROMISED, change_log, connector, judge, schema, source, stage, table
+from pipeline_checks_tests.unit.checks.cases import (
+    PROMISED,
+    change_log,
+    connector,
+    judge,
+    schema,
+    source,
+    stage,
+    table,
+    topic,
+)
 
 NARROW = ("int64!", "string", "decimal(10,2)!", "timestamp")
 
@@ -134,6 +144,20 @@ def test_a_change_log_is_held_to_its_own_columns() -> None:
     found = schema(_topic="int64!", _partition="int64!", _offset="int64!", extra="string")
     judgement = judge("schema", change_log(), {StageSchema(): found})
     assert [(f.detail, f.extra["column"]) for f in judgement.findings] == [("added", "extra")]
+
+
+def test_values_of_a_topic_that_are_not_of_the_promised_type_are_found() -> None:
+    judgement = judge("schema", topic(), {Facts("unconvertible"): {"amount": 3, "status": 0}})
+    assert [(f.detail, f.extra["column"], f.expected, f.seen) for f in judgement.findings] == [
+        ("retyped", "amount", "decimal(10,2)", "3 other values")
+    ]
+
+
+def test_a_topic_whose_records_tell_no_columns_has_not_dropped_any() -> None:
+    unknown = {StageSchema(): Measured(schema(), Grade.UNKNOWN)}
+    assert judge("schema", topic(), unknown).verdict is Verdict.UNSETTLED
+    assert judge("schema", topic(may_be_empty=True), unknown).verdict is Verdict.WARN
+    assert judge("schema", topic(), {StageSchema(): Measured(PROMISED, Grade.BOUND)}).verdict is Verdict.WARN
 
 
 def test_a_stage_without_any_column_fails() -> None:
