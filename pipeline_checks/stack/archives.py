@@ -35,7 +35,7 @@ def archive_flags(java: Java, home: Home, name: str, classpath: Iterable[Path]) 
         return ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}", _QUIET]
     if archive.exists():
         return [f"-XX:SharedArchiveFile={archive}", _QUIET]
-    pending = _pending_folder(home) / archive.name
+    pending = pending_folder(home) / archive.name
     pending.parent.mkdir(parents=True, exist_ok=True)
     return [f"-XX:ArchiveClassesAtExit={pending}", _QUIET]
 
@@ -63,7 +63,7 @@ def spark_classpath(spark_jars: Sequence[Path]) -> list[Path]:
 def collect(home: Home, java: Java) -> list[str]:
     """Put the archives that ended JVMs of this home have written into the cache; return their names."""
     collected = []
-    for pending in sorted(_pending_folder(home).glob("*.jsa")):
+    for pending in sorted(pending_folder(home).glob("*.jsa")):
         if _has_header(pending):
             target = cache() / "archives" / java.key / pending.name
             with suppress(OSError):  # without the archive everything works, only slower
@@ -74,6 +74,8 @@ def collect(home: Home, java: Java) -> list[str]:
                 collected.append(target.name)
                 _forget_old(target)
         pending.unlink(missing_ok=True)
+    with suppress(OSError):
+        pending_folder(home).rmdir()
     return collected
 
 
@@ -85,7 +87,8 @@ def make_base_archive(java: Java) -> None:
         subprocess.run([java.binary, "-Xshare:dump", _QUIET], capture_output=True, timeout=60, check=True)
 
 
-def _pending_folder(home: Home) -> Path:
+def pending_folder(home: Home) -> Path:
+    """Return where the JVMs of a home write archives; it is there while one is to be made."""
     return home.path / "archives"
 
 

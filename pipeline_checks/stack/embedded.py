@@ -44,6 +44,7 @@ class EmbeddedProvider:
         """
         ordered = in_order(services)
         with exclusive(self.home, "up"):
+            self.home.make()
             running = self._supervisor.processes()
             if not running:
                 self._end_left_behind()
@@ -160,10 +161,12 @@ class EmbeddedProvider:
     # what is left of an end
 
     def _end_left_behind(self) -> list[int]:
-        return processes.end(processes.left_behind(self.home), seconds=15)
+        # A JVM may be writing its class archive after its parent has gone; that is done once, and worth waiting for.
+        writing = archives.pending_folder(self.home).exists()
+        return processes.end(processes.left_behind(self.home), seconds=90 if writing else 15)
 
     def _keep_archives(self, report: Report) -> None:
-        if not (self.home.path / "archives").exists():
+        if "PIPELINE_CHECKS_JAVA" not in read_env(self.home):
             return
         with suppress(PipelineChecksError):  # without Java there is nothing to make faster
             java = find_java()

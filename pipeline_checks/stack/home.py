@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from pipeline_checks.model.errors import ConfigurationError, TerminalError, Tran
 
 SOCKET_PATH_LIMIT = 90
 """Bytes. The kernel allows 107; supervisord binds under a temporary name that is up to ten bytes longer."""
+
+
+SPACE_NEEDED = 256 << 20
+"""Bytes. A start with less free would fail somewhere in the middle, with the words of whoever met the end first."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,10 @@ class Home:
             for folder in (self.path, self.services, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.path / f".write-probe-{os.getpid()}"
-            probe.write_bytes(b"x" * 4096)
+            probe.write_bytes(b"")
             probe.unlink()
+            if shutil.disk_usage(self.path).free < SPACE_NEEDED:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self.socket.parent != self.path:
             private_folder(self.socket.parent)
 
@@ -156,7 +163,7 @@ def writing(path: Path) -> Iterator[None]:
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TerminalError(
-                f"no space is left on the disk of {path}",
+                f"no space, or too little, is left on the disk of {path}",
                 next_step="Free some space (the stack needs about 1 GB), or set PIPELINE_CHECKS_HOME to another disk.",
                 path=str(path),
             ) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pipeline_checks.model import clock
-from pipeline_checks.model.errors import TransientError
+from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.stack.environment import replace_file
-from pipeline_checks.stack.home import Home
+from pipeline_checks.stack.home import Home, writing
 
 
 @contextmanager
@@ -22,7 +22,8 @@ def exclusive(home: Home, command: str, *, seconds: float = 30.0) -> Iterator[No
     """
     from filelock import FileLock, Timeout
 
-    home.make()
+    with writing(home.path):
+        home.path.mkdir(parents=True, exist_ok=True)
     owner = home.path / "stack.owner"
     lock = FileLock(home.lock_file, timeout=seconds)
     try:
@@ -34,7 +35,8 @@ def exclusive(home: Home, command: str, *, seconds: float = 30.0) -> Iterator[No
         ) from error
     try:
         facts = {"pid": os.getpid(), "command": command, "since": clock.now().isoformat(timespec="seconds")}
-        replace_file(owner, json.dumps(facts))
+        with suppress(PipelineChecksError):  # only said in messages; a full disk must not keep `down` from its work
+            replace_file(owner, json.dumps(facts))
         yield
     finally:
         owner.unlink(missing_ok=True)

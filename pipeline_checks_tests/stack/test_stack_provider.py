@@ -76,9 +76,9 @@ def test_ports_are_kept_over_a_restart_and_forgotten_by_purge(provider):
 def test_a_kept_port_that_another_program_took_is_an_error(provider):
     (before,) = provider.up([web()])
     provider.down()
-    with socket.create_server(("127.0.0.1", before.port)):
-        with pytest.raises(TransientError, match=f"port {before.port}, which this stack used for web, is taken"):
-            provider.up([web()])
+    refused = pytest.raises(TransientError, match=f"port {before.port}, which this stack used for web, is taken")
+    with socket.create_server(("127.0.0.1", before.port)), refused:
+        provider.up([web()])
     provider.up([web()])
 
 
@@ -122,7 +122,9 @@ def test_a_service_that_ends_at_once_fails_fast_with_the_end_of_its_log(provider
 
 
 def test_a_service_that_never_answers_is_an_error_at_its_deadline(provider):
-    silent = web("silent", command=script("import time; print('thinking', flush=True); time.sleep(60)"), ready_seconds=2)
+    silent = web(
+        "silent", command=script("import time; print('thinking', flush=True); time.sleep(60)"), ready_seconds=2
+    )
     with pytest.raises(TransientError, match=r"silent was not ready within 2 s: .*does not|silent is not ready"):
         provider.up([silent])
 
@@ -181,6 +183,32 @@ def test_services_outlive_the_command_and_another_one_stops_them(provider):
     command.communicate()
     assert _state(provider).ready
     assert provider.down() == ["web"]
+    assert _nothing_left(provider)
+
+
+_UP_OF_A_SLOW_ONE = """
+import sys
+from pipeline_checks.stack.embedded import EmbeddedProvider
+from pipeline_checks_tests.stack.small_services import script, web
+slow = web("slow", command=script("import time; print('thinking', flush=True); time.sleep(60)"), ready_seconds=60)
+EmbeddedProvider(sys.argv[1]).up([slow, web()], lambda p: print(p.service, flush=True))
+"""
+
+
+def test_an_interrupted_command_ends_at_once_and_the_next_one_goes_on(provider):
+    command = subprocess.Popen(
+        [sys.executable, "-c", _UP_OF_A_SLOW_ONE, str(provider.home.path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout.readline() == "web\n"
+    pid = _state(provider).pid
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=20)
+    assert errors.strip().endswith("KeyboardInterrupt")
+    assert provider.up([web()])[0].pid == pid
+    assert sorted(provider.down()) == ["slow", "web"]
     assert _nothing_left(provider)
 
 

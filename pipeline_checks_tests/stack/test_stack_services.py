@@ -85,13 +85,17 @@ def test_the_database_server_logs_logically_and_its_data_is_closed_to_others(own
 
 
 def test_databases_are_created_once_and_their_urls_are_settings(own_stack):
-    step = databases("example", {"EXAMPLE_URL": ("postgresql", "example"), "OTHER_URL": ("postgresql+psycopg", "other")})
+    step = databases(
+        "example", {"EXAMPLE_URL": ("postgresql", "example"), "OTHER_URL": ("postgresql+psycopg", "other")}
+    )
     own_stack.up([postgres(), step])
     own_stack.up([postgres(), step])
     url = _settings(own_stack)["EXAMPLE_URL"]
     with postgres_client.connect(url) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("example",)
-    assert _settings(own_stack)["OTHER_URL"] == url.replace("postgresql:", "postgresql+psycopg:").replace("example", "other")
+    assert _settings(own_stack)["OTHER_URL"] == url.replace("postgresql:", "postgresql+psycopg:").replace(
+        "example", "other"
+    )
 
 
 def test_a_topic_that_no_one_created_is_not_created_by_asking_for_it(own_stack):

@@ -51,8 +51,6 @@ def _mover() -> Service:
         ports=("cdc_mover",),
         needs=("CDC_MOVER_URL",),
         settings=_mover_settings,
-        # Spark's start script hands these to the driver's JVM and to no other: they use its class archive, or make it.
-        environment=lambda placement: {"SPARK_SUBMIT_OPTS": placement.settings["PIPELINE_CHECKS_SPARK_JVM_FLAGS"]},
         probe=lambda settings: _probe("the mover", settings["CDC_MOVER_URL"]),
         jars=("spark",),
         ready_seconds=180,

@@ -63,7 +63,7 @@ def connect() -> Service:
         jars=("kafka",),
         class_archive=NAME,
         ready_seconds=90,
-        stop_seconds=20,
+        stop_seconds=30,  # the first end also writes the class archive
     )
 
 

@@ -82,7 +82,7 @@ def kafka() -> Service:
         probe=lambda settings: probe_kafka(settings["KAFKA_BOOTSTRAP_SERVERS"]),
         jars=("kafka",),
         class_archive=NAME,
-        stop_seconds=20,
+        stop_seconds=30,  # the first end also writes the class archive
     )
 
 

@@ -76,7 +76,7 @@ def test_a_home_without_permission_is_an_error_that_says_what_to_do(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
 def test_a_full_disk_is_an_error_that_says_what_to_do():
     with (
-        pytest.raises(TerminalError, match=r"no space is left on the disk of /dev/full Free some space"),
+        pytest.raises(TerminalError, match=r"is left on the disk of /dev/full Free some space"),
         writing(Path("/dev/full")),
     ):
         Path("/dev/full").write_text("x")
@@ -145,3 +145,9 @@ def test_the_lock_of_a_killed_command_is_no_lock(tmp_path, holder):
     with exclusive(Home(tmp_path), "up", seconds=0.1):
         pass
     assert not (tmp_path / "stack.owner").exists()
+
+
+def test_too_little_space_is_told_before_anything_is_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline_checks.stack.home.SPACE_NEEDED", 1 << 60)
+    with pytest.raises(TerminalError, match="no space, or too little, is left"):
+        Home(tmp_path / "home").make()
