@@ -19,7 +19,6 @@ from pipeline_checks.verification.settled import Settled, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
 
 def settle_source(declaration: StageDeclaration, pinned: PinnedStage) -> Settled:
@@ -47,8 +46,8 @@ def settle_connector(
     pinned = reader.at(reached.position)
     if cut is None or reached.position.covers(LsnPosition(cut.lsn)):
         return Settled(declaration, pinned, CoverageState(True, 0.0, 1, deadline.elapsed))
-    since: datetime = reached.detail.get("commit_time") or cut.taken_at
-    lag = max(0.0, (now() - min(since, cut.taken_at)).total_seconds())
+    # What it owes first was committed at some time before the cut was taken; how long before is not known.
+    lag = max(0.0, (now() - cut.taken_at).total_seconds())
     reason = f"the connector has committed {reached.position.value()}, the cut ends at {LsnPosition(cut.lsn).value()}"
     return Settled(declaration, pinned, CoverageState(False, lag, 1, deadline.elapsed, reason))
 
