@@ -104,6 +104,8 @@ class Service:
         Whether it refuses to run as root and is run as ``nobody`` there.
     once:
         A step that runs to its end on every ``up`` instead of a process that stays.
+    action:
+        What a step does within the command itself, in place of a process.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Service:
     stop_signal: Literal["TERM", "INT", "QUIT"] = "TERM"
     stop_seconds: int = 15
     once: bool = False
+    action: Callable[[Placement], None] | None = None
 
     @property
     def upstream(self) -> tuple[str, ...]:

@@ -84,7 +84,9 @@ class _One:
             failed = [self.supervised.exception(), *(future.exception() for future in self.needed)]
             if any(failed) or self.stop.is_set():
                 raise _PassedOverError
-            if service.once:
+            if service.action is not None:
+                service.action(self.start.placement)
+            elif service.once:
                 self._run_step()
             else:
                 self._start_and_probe()

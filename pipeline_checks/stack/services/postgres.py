@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -71,11 +70,23 @@ def databases(pipeline: str, variables: Mapping[str, tuple[str, str]]) -> Servic
     names = tuple(dict.fromkeys(database for _, database in variables.values()))
     return Service(
         name=f"{pipeline}_databases",
-        command=lambda placement: (sys.executable, "-m", "pipeline_checks.stack.services.create_databases", *names),
+        action=lambda placement: _create_databases(placement.settings["POSTGRES_URL"], names),
         depends_on=(NAME,),
         settings=lambda placement: {n: url(placement, database, driver) for n, (driver, database) in variables.items()},
         once=True,
     )
+
+
+def _create_databases(url: str, names: Sequence[str]) -> None:
+    from psycopg import sql
+
+    from pipeline_checks.clients.postgres import connect, translated
+
+    with connect(url) as connection:
+        for name in names:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                with translated(f"creating the database {name}"):
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def url(placement: Placement, database: str, driver: str = "postgresql") -> str:

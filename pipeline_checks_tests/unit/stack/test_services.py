@@ -84,3 +84,8 @@ def test_providers_are_known_by_name_and_by_environment(name, monkeypatch):
 def test_an_unknown_provider_is_refused_with_the_names_there_are():
     with pytest.raises(ConfigurationError, match=r"no provider called 'cloud' Use one of embedded, external"):
         provider("cloud")
+
+
+def test_a_provider_that_the_environment_does_not_name_is_the_embedded_one(monkeypatch):
+    monkeypatch.delenv("PIPELINE_CHECKS_PROVIDER", raising=False)
+    assert provider().name == "embedded"
