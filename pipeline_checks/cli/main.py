@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 from typing import Final
 
 import click
@@ -48,8 +50,13 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
+    signal.signal(signal.SIGTERM, _interrupt)  # who ends a job in CI sends this one; what was started must be stopped
     debug = "--debug" in sys.argv[1:] or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     sys.exit(run(sys.argv[1:], debug=debug))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:

@@ -48,7 +48,6 @@ def stage_asset(pipeline: Pipeline, stage: StageDeclaration) -> dg.AssetsDefinit
         run: RunSession = getattr(context.resources, resource)
         result = run.session.settle(stage.name)
         facts = {**metadata.of_stage(result), **delta_metadata(stage, result)}
-        context.log.info(f"{stage.name}: {facts['verdict']}, position {position_text(result)}")
         yield dg.MaterializeResult(asset_key=spec.key, metadata=facts, data_version=data_version(result))
 
     return settle

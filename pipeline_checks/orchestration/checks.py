@@ -49,7 +49,6 @@ def stage_checks(
             run.evaluated.add((stage.name, result.check))
             if stage.blocking and not outcome.passed:
                 run.blocked_by.append(f"{stage.name}.{result.check}")
-            context.log.info(f"{stage.name}.{result.check}: {result.verdict} {result.judgement.message}")
             yield dg.AssetCheckResult(
                 check_name=result.check,
                 asset_key=specs[0].asset_key,

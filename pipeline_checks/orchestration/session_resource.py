@@ -1,6 +1,6 @@
 """The verification session of a run, shared by its ops: opened by whichever comes first, closed with the run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -36,6 +36,16 @@ class RunSession:
             self._session = None
 
 
+def _noteworthy(log: Callable[[str], None]) -> Callable[[str], None]:
+    """Leave out what the events of the ops say anyway: each line costs a write to the event log."""
+
+    def progress(line: str) -> None:
+        if not line.startswith(("settling ", "checking ")):
+            log(line)
+
+    return progress
+
+
 def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
     """Return the resource that gives the ops of a run their ``RunSession`` of the pipeline."""
 
@@ -53,7 +63,7 @@ def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
         options = Options(
             deadline=context.resource_config.get("deadline"),
             full=context.resource_config["full"],
-            progress=log.debug if log is not None else None,
+            progress=_noteworthy(log.info) if log is not None else None,
         )
         run_session = RunSession(pipeline, options)
         try:
