@@ -34,7 +34,7 @@ class PinnedService:
         snapshot: whether the initial one is being read), ``slots`` (as of a Postgres table, each with ``expected``:
         whether it is the declared one), ``publication`` (name to tables; only the declared one when one is)."""
         answers: dict[Measure, Measured] = {}
-        # Slots before offsets: what a slot has confirmed, the connector has committed before, never the other way round.
+        # Slots before offsets: what a slot has confirmed the connector has committed before, never the other way.
         for measure in sorted(measures, key=lambda m: (m == Facts("offset"), repr(m))):
             if isinstance(measure, StageSchema):
                 answers[measure] = exact(self.schema())
