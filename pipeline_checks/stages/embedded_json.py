@@ -34,7 +34,10 @@ class EmbeddedJson:
                 if place:
                     self._known.insert(0, self._known.pop(place))
                 return schema, payload
-        document = orjson.loads(text)
+        try:
+            document = orjson.loads(text)
+        except orjson.JSONDecodeError as problem:
+            raise ValueError(f"not JSON: {problem}") from None
         if not isinstance(document, dict) or document.keys() != {"schema", "payload"}:
             return None, document
         schema, payload = document["schema"], document["payload"]

@@ -73,7 +73,13 @@ def _converter(
 ) -> Callable[[Sequence[Any]], pyarrow.Array]:
     import pyarrow as pa
 
-    def plain(values: Sequence[Any]) -> pyarrow.Array:
+    def integers(values: Sequence[Any]) -> pyarrow.Array:
+        found = pa.array(values)  # with the type told, Arrow would cut fractions off without a word
+        if not (pa.types.is_int64(found.type) or pa.types.is_null(found.type)):
+            raise TypeError
+        return found.cast(target)
+
+    def booleans(values: Sequence[Any]) -> pyarrow.Array:
         return pa.array(values, target)
 
     def floats(values: Sequence[Any]) -> pyarrow.Array:
@@ -122,9 +128,10 @@ def _converter(
         "float64": floats,
         "bytes": binary,
         "string": strict_text,
+        "bool": booleans,
     }
-    if type_.family == "integer" or type_.name == "bool":
-        return plain
+    if type_.family == "integer":
+        return integers
     return by_name.get(type_.name, text)
 
 
