@@ -23,7 +23,7 @@ class Command:
 def run_command(*arguments: str, timeout: float = 300) -> Command:
     """Run ``pipeline-checks`` with these arguments in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline_checks.cli.main", *arguments],
+        [str(Path(sys.executable).with_name("pipeline-checks")), *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,

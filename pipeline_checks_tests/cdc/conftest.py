@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,5 +28,6 @@ def main_job(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> M
     file = folder / "cdc.json"
     reports = ("--json", str(file), "--junit", str(folder / "cdc.xml"), "--markdown", str(folder / "cdc.md"))
     command = run_command("run", "cdc", "--keep", *reports)
-    document = json.loads(file.read_text()) if file.exists() else {}
-    return MainJob(command, document, json.loads((Path(stack.home) / "cdc-source.json").read_text()))
+    assert file.exists(), command.errors
+    source = json.loads((stack.home / "cdc-source.json").read_text())
+    return MainJob(command, json.loads(file.read_text()), source)
