@@ -42,8 +42,8 @@ def configuration(database_url: str) -> dict[str, str]:
         "provide.transaction.metadata": "true",
         "decimal.handling.mode": "string",
         "time.precision.mode": "adaptive",
-        # Decimals come as text: precision and scale of a column are known by this alone.
-        "column.propagate.source.type": ".*",
+        # Decimals come as text: precision and scale of such a column are known by this alone.
+        "datatype.propagate.source.type": r".+\.NUMERIC,.+\.DECIMAL",
         "heartbeat.interval.ms": "500",
         "poll.interval.ms": "5",
         "exactly.once.support": "required",

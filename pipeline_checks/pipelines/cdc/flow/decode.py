@@ -15,8 +15,9 @@ UNAVAILABLE: Final = "__debezium_unavailable_value"
 """What Debezium puts in place of an unchanged value that Postgres keeps out of line (TOAST)."""
 _UNAVAILABLE_FORMS: Final = (UNAVAILABLE, "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==")
 _UNAVAILABLE_BYTES: Final = tuple(form.encode() for form in _UNAVAILABLE_FORMS)
+OLD_KEY: Final = "__debezium.oldkey"
+"""The header with the key that a row had before its key was changed."""
 _PAYLOAD: Final = b',"payload":'
-_OLD_KEY: Final = "__debezium.oldkey"
 _OPERATIONS: Final = frozenset("crudt")
 
 Fields = dict[str, tuple[pa.DataType, Normaliser | None]]
@@ -158,7 +159,8 @@ class Decoder:
                 row = {self.key: key}
             else:
                 row = image
-                if any(form in value for form in _UNAVAILABLE_BYTES):
+                start = max(value.find(_PAYLOAD), 0)  # the schema before it is long and the same every time
+                if any(value.find(form, start) >= 0 for form in _UNAVAILABLE_BYTES):
                     unavailable = tuple(n for n, v in row.items() if v in _UNAVAILABLE_FORMS or v == [UNAVAILABLE])
                     row = {n: None if n in unavailable else v for n, v in row.items()}
                 row = self._known(row, fields)
@@ -237,7 +239,7 @@ class Decoder:
     def _old_key(self, record: Record) -> int | None:
         """Return the key before a change of key, from the record's headers."""
         for header in record.headers or ():
-            if header["key"] == _OLD_KEY and header["value"]:
+            if header["key"] == OLD_KEY and header["value"]:
                 try:
                     document = orjson.loads(header["value"])
                     old = document.get("payload", document)[self.key]

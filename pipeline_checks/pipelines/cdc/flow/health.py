@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,7 +25,8 @@ def serve(port: int, health: Callable[[], dict[str, Any]]) -> ThreadingHTTPServe
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # a probe that would not wait
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: Any) -> None:
             """A probe comes several times a second; it is no news."""

@@ -145,8 +145,8 @@ def _convert_all(values: Sequence[Any], lake: pa.DataType) -> pa.Array:
         return pa.array([None if v is None else base64.b64decode(v, validate=True) for v in values], lake)
     if pa.types.is_boolean(lake) or pa.types.is_string(lake):
         return pa.array(values, lake)
-    if pa.types.is_integer(lake) and any(isinstance(v, bool) for v in values):
-        raise TypeError("a boolean is not an integer")
+    if pa.types.is_integer(lake) and any(type(v) is not int and v is not None for v in values):
+        raise TypeError("not an integer")  # Arrow would cut a fraction off without a word
     return pa.array(values, lake)
 
 

@@ -22,6 +22,7 @@ from pipeline_checks.clients.spark import end, session, session_settings
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.pipelines.cdc.flow.batches import BatchProcessor
+from pipeline_checks.pipelines.cdc.flow.decode import OLD_KEY
 from pipeline_checks.pipelines.cdc.flow.health import serve
 from pipeline_checks.pipelines.cdc.flow.lakes import quarantine, writers
 from pipeline_checks.pipelines.cdc.flow.progress import ProgressLog
@@ -29,6 +30,7 @@ from pipeline_checks.pipelines.cdc.flow.sink import BatchId
 from pipeline_checks.pipelines.cdc.flow.topics import partitions
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
@@ -78,7 +80,7 @@ class Mover:
         deadline = Deadline(TOPIC_SECONDS)
         bootstrap = setting("KAFKA_BOOTSTRAP_SERVERS")
         with ThreadPoolExecutor(2, thread_name_prefix="start") as pool:
-            starting = pool.submit(session, "cdc-mover", {**session_settings(), **_SPARK})
+            starting = pool.submit(_warm_session)
             opening = pool.submit(self._open)
             self._message = "waiting for the topics"
             topics = partitions(bootstrap, deadline)
@@ -154,7 +156,7 @@ class Mover:
         started = monotonic()
         self._started.wait()
         assert self._processor is not None and self._query is not None
-        rows = records.select("topic", "partition", "offset", "timestamp", "key", "value", "headers").toArrow()
+        rows = _collected(records)
         collected = monotonic()
         if rows.num_rows == 0:
             return
@@ -177,6 +179,29 @@ class Mover:
         if not self._ended.is_set() and self._failure is None:
             self._failure = RuntimeError("the query ended by itself")
         self._ended.set()
+
+
+def _collected(records: DataFrame) -> pa.Table:
+    """Return the records as Arrow: one task a core instead of one a partition, and of five headers the one of use."""
+    headers = f"filter(headers, h -> h.key = '{OLD_KEY}') AS headers"
+    return records.selectExpr("topic", "partition", "offset", "timestamp", "key", "value", headers).coalesce(2).toArrow()
+
+
+def _warm_session() -> SparkSession:
+    """Start Spark and let it do once what each batch does: the first time takes seconds, while the tables open."""
+    spark = session("cdc-mover", {**session_settings(), **_SPARK})
+    _collected(
+        spark.range(1).selectExpr(
+            "'' AS topic",
+            "0 AS partition",
+            "id AS offset",
+            "current_timestamp() AS timestamp",
+            "CAST('' AS BINARY) AS key",
+            "CAST('' AS BINARY) AS value",
+            "array(named_struct('key', '', 'value', CAST('' AS BINARY))) AS headers",
+        )
+    )
+    return spark
 
 
 def main() -> int:
