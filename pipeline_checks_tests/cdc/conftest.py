@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.cdc.commands import Command, run_command
+from pipeline_checks_tests.cdc.settling import Topics, topic_readers
 from pipeline_checks_tests.conftest import RunningStack
 
 
@@ -31,3 +34,15 @@ def main_job(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> M
     assert file.exists(), command.errors
     source = json.loads((stack.home / "cdc-source.json").read_text())
     return MainJob(command, json.loads(file.read_text()), source)
+
+
+@pytest.fixture(scope="session")
+def topics(main_job: MainJob) -> Topics:
+    """Independent readers of the captured tables' topics, on the stack that the main job has filled."""
+    return topic_readers()
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Pipeline:
+    """The pipeline as it is declared."""
+    return load_pipeline("cdc")

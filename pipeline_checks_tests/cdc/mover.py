@@ -18,8 +18,11 @@ from pipeline_checks_tests.conftest import RunningStack
 
 @contextmanager
 def stopped(stack: RunningStack, name: str = "cdc_mover") -> Iterator[None]:
-    """Stop a service for a while; it is up and ready again behind the block."""
-    Supervisor(stack.provider.home).stop(name)
+    """Stop a service for a while; it has ended when the block begins, and is up and ready again behind it."""
+    supervisor = Supervisor(stack.provider.home)
+    supervisor.stop(name)
+    ended = Deadline(60).wait_until(lambda: supervisor.process(name).is_down)
+    assert ended, f"{name} does not end"
     try:
         yield
     finally:
