@@ -39,7 +39,10 @@ def delta_frame(name: str) -> pl.DataFrame:
 def iceberg_catalog() -> SqlCatalog:
     """A catalog of this reader's own."""
     return SqlCatalog(
-        ICEBERG_CATALOG, uri=setting("ICEBERG_CATALOG_URL"), warehouse=setting("ICEBERG_WAREHOUSE"), pool_pre_ping="true"
+        ICEBERG_CATALOG,
+        uri=setting("ICEBERG_CATALOG_URL"),
+        warehouse=setting("ICEBERG_WAREHOUSE"),
+        pool_pre_ping="true",
     )
 
 
@@ -51,51 +54,37 @@ def iceberg_frame(name: str) -> pl.DataFrame:
 FRAMES = {"delta": delta_frame, "iceberg": iceberg_frame}
 
 
-def topic_ends(topic: str) -> dict[int, int]:
-    """Behind the last record with or without a value that a committed reader gets, by partition."""
-    from confluent_kafka import TopicPartition
-
-    reader = consumer(setting("KAFKA_BOOTSTRAP_SERVERS"), isolation_level="read_committed", enable_partition_eof=True)
-    try:
-        partitions = list(reader.list_topics(topic, timeout=10).topics[topic].partitions)
-        reader.assign([TopicPartition(topic, p, 0) for p in partitions])
-        ends: dict[int, int] = {}
-        open_partitions = set(partitions)
-        deadline = Deadline(60)
-        while open_partitions and not deadline.passed:
-            message = reader.poll(0.5)
-            if message is None:
-                continue
-            if message.error():
-                open_partitions.discard(message.partition())
-            else:
-                ends[message.partition()] = message.offset() + 1
-        assert not open_partitions, f"{topic} was not read to its end"
-        return ends
-    finally:
-        reader.close()
-
-
 def records(topic: str) -> dict[tuple[int, int], bytes | None]:
     """Values of all committed records by partition and offset."""
     from confluent_kafka import TopicPartition
 
     reader = consumer(setting("KAFKA_BOOTSTRAP_SERVERS"), isolation_level="read_committed", enable_partition_eof=True)
     try:
-        partitions = set(reader.list_topics(topic, timeout=10).topics[topic].partitions)
-        reader.assign([TopicPartition(topic, p, 0) for p in partitions])
+        partitions: set[int | None] = set(reader.list_topics(topic, timeout=10).topics[topic].partitions)
+        reader.assign([TopicPartition(topic, p, 0) for p in partitions if p is not None])
         found: dict[tuple[int, int], bytes | None] = {}
         deadline = Deadline(60)
         while partitions and not deadline.passed:
             message = reader.poll(0.5)
-            if message is not None and message.error():
-                partitions.discard(message.partition())
-            elif message is not None:
-                found[message.partition(), message.offset()] = message.value()
+            if message is None:
+                continue
+            partition, offset = message.partition(), message.offset()
+            if message.error():
+                partitions.discard(partition)
+            elif partition is not None and offset is not None:
+                found[partition, offset] = message.value()
         assert not partitions, f"{topic} was not read to its end"
         return found
     finally:
         reader.close()
+
+
+def topic_ends(topic: str) -> dict[int, int]:
+    """Behind the last committed record, by partition."""
+    ends: dict[int, int] = {}
+    for partition, offset in records(topic):
+        ends[partition] = max(offset + 1, ends.get(partition, 0))
+    return ends
 
 
 def delta_covers(name: str) -> covering.TopicCovers:
@@ -143,7 +132,9 @@ def settle(tables: tuple[Table, ...] = CAPTURED, seconds: float = 90) -> None:
         for lake, covers in COVERS.items():
             for name in (table.name, f"{table.name}_changes"):
 
-                def covered(name: str = name, covers: Any = covers, ends: dict[int, int] = ends, topic: str = topic) -> bool:
+                def covered(
+                    name: str = name, covers: Any = covers, ends: dict[int, int] = ends, topic: str = topic
+                ) -> bool:
                     said = covers(name).get(topic, {})
                     return all(said.get(p, 0) >= o for p, o in ends.items())
 

@@ -61,10 +61,14 @@ class Mover:
         self._failure: BaseException | None = None
         self._progress = ProgressLog()
         self._last: dict[str, Any] = {}
+        self._batches = 0
         self._message = "starting"
 
     def health(self) -> dict[str, Any]:
-        """Return what the health endpoint answers; ``ready`` when the query is active and every table exists."""
+        """Return what the health endpoint answers; ``ready`` when the query is active and every table exists.
+
+        ``batches`` counts those written since the process started.
+        """
         active = self._query is not None and self._started.is_set() and not self._ended.is_set()
         return {
             "ready": active,
@@ -72,6 +76,7 @@ class Mover:
             "message": "" if active else self._message,
             "query": self._query.id if active and self._query is not None else None,
             "pid": os.getpid(),
+            "batches": self._batches,
             "last_batch": {k: self._last.get(k) for k in ("batch", "at", "records", "seconds")} if self._last else None,
         }
 
@@ -169,6 +174,7 @@ class Mover:
         entry["done_at"] = datetime.now(UTC).isoformat()
         self._progress.write(entry)
         self._last = entry
+        self._batches += 1
 
     def _watch(self) -> None:
         assert self._query is not None
