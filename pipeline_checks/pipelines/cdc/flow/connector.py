@@ -52,6 +52,8 @@ def configuration(database_url: str) -> dict[str, str]:
         "key.converter.schemas.enable": "false",
         "value.converter": _JSON,
         "value.converter.schemas.enable": "true",
+        # Else a NULL in a column that has a default comes as the default.
+        "value.converter.replace.null.with.default": "false",
         # Without it the old and the new key of a changed row come as text that is no JSON.
         "header.converter": _JSON,
         "header.converter.schemas.enable": "false",
