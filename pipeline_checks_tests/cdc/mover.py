@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
+from deltalake import DeltaTable
 
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.clock import Deadline
@@ -51,3 +54,52 @@ def wait_until_ready(stack: RunningStack, seconds: float = 120) -> None:
 def batches() -> int:
     """Return how many batches the mover has written since it started."""
     return int(httpx.get(f"{setting('CDC_MOVER_URL')}/health").json()["batches"])
+
+
+class Checkpoint:
+    """The checkpoint of the streaming query as it lies on disk."""
+
+    def __init__(self) -> None:
+        self._folder = Path(setting("CHECKPOINT_LOCATION"))
+
+    @property
+    def query(self) -> str:
+        """The id of the query; a new checkpoint has another."""
+        return str(json.loads((self._folder / "metadata").read_text())["id"])
+
+    @property
+    def planned(self) -> int | None:
+        """The number of the last batch that was begun."""
+        return self._last("offsets")
+
+    @property
+    def committed(self) -> int | None:
+        """The number of the last batch that was completed."""
+        return self._last("commits")
+
+    def _last(self, kind: str) -> int | None:
+        numbers = [int(f.name) for f in (self._folder / kind).glob("*") if f.name.isdigit()]
+        return max(numbers, default=None)
+
+
+def kill_between_data_and_checkpoint(stack: RunningStack, seconds: float = 60) -> None:
+    """Kill the mover when one table holds a batch that the checkpoint does not; the source must be written to."""
+    topic = "debezium.public.customers"
+    table = DeltaTable(f"{setting('DELTA_TABLE_PATH')}/customers_changes")
+    checkpoint, deadline = Checkpoint(), Deadline(seconds)
+    application = f"{checkpoint.query}/{topic}"
+
+    def torn() -> bool:
+        table.update_incremental()
+        written = table.transaction_version(application)
+        return written is not None and written > (checkpoint.committed or -1)
+
+    while not deadline.passed:
+        # A pause that does not grow: the interval to hit is a fraction of a second.
+        if not Deadline(0.05).wait_until(torn, every=0.005):
+            continue
+        kill(stack, "cdc_mover")
+        if torn():
+            return
+        wait_until_ready(stack)
+    raise AssertionError(f"no batch was hit within {seconds} s")

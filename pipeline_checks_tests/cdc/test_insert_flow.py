@@ -74,10 +74,12 @@ def test_columns_that_are_null_leave_no_gap_in_the_joined_ones(lake: str, topics
     with source() as connection:
         connection.execute(
             "INSERT INTO customers (first_name, last_name, email, city, state, country) VALUES "
-            "('A', 'B', %s, NULL, 'TS', 'USA'), ('C', '', %s, 'TestCity', NULL, NULL), ('D', 'E', %s, NULL, NULL, NULL)",
+            "('A', 'B', %s, NULL, 'TS', 'USA'), "
+            "('C', 'D', %s, 'TestCity', NULL, NULL), "
+            "('D', 'E', %s, NULL, NULL, NULL)",
             [f"{n}.{secrets.token_hex(4)}@example.com" for n in "abc"],
         )
     settle(topics, ["customers"])
     rows = sorted(current(lake, "customers", beyond).values(), key=lambda r: r["first_name"])
-    assert [(r["full_name"], r["location"]) for r in rows] == [("A B", "TS, USA"), ("C ", "TestCity"), ("D E", "")]
+    assert [(r["full_name"], r["location"]) for r in rows] == [("A B", "TS, USA"), ("C D", "TestCity"), ("D E", "")]
     assert assert_current(lake, "customers", beyond) == 3

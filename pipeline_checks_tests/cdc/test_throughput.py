@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 
 from pipeline_checks.pipelines.cdc.flow.progress import progress_file
 from pipeline_checks_tests.cdc.settling import Topics, settle
@@ -13,7 +14,9 @@ ROWS, A_COMMIT = 1000, 100
 LARGEST_AT_LEAST = 50
 
 
-def test_a_thousand_rows_arrive_and_the_largest_batch_holds_fifty_or_more(topics: Topics) -> None:
+def test_a_thousand_rows_arrive_and_the_largest_batch_holds_fifty_or_more(
+    topics: Topics, record_property: Callable[[str, object], None]
+) -> None:
     topics["customers"].read()
     starts, beyond = topics["customers"].ends(), last_keys()["customers"]
     before = progress_file().stat().st_size
@@ -38,9 +41,9 @@ def test_a_thousand_rows_arrive_and_the_largest_batch_holds_fifty_or_more(topics
             if entry["table"] == "customers":
                 written.setdefault((entry["format"], entry["kind"]), []).append((entry["rows"], entry["seconds"]))
     for place, sizes in written.items():
-        print(f"{place}: " + ", ".join(f"{rows} rows in {seconds:.3f} s" for rows, seconds in sizes))
+        record_property(" ".join(place), ", ".join(f"{rows} rows in {seconds} s" for rows, seconds in sizes))
         assert sum(rows for rows, _ in sizes) == ROWS, place
         assert max(rows for rows, _ in sizes) >= LARGEST_AT_LEAST, place
         assert all(seconds > 0 for _, seconds in sizes), place
     assert set(written) == {(lake, kind) for lake in LAKES for kind in ("changes", "current")}
-    print(f"{ROWS} rows in both formats {took:.2f} s after the last commit, {len(batches)} batches")
+    record_property("seconds_after_the_last_commit", round(took, 3))

@@ -20,16 +20,18 @@ from pipeline_checks_tests.cdc.truth import (
 )
 
 CUSTOMERS = 20
+Moved = tuple[int, dict[int, int], dict[str, dict[int, Row]]]
 
 
 @pytest.fixture(scope="module")
-def moved(topics: Topics) -> tuple[int, dict[int, int], dict[str, dict[int, Row]]]:
+def moved(topics: Topics) -> Moved:
     """Customers who moved from New York to California: first key, the topic's ends and the lakes' rows before."""
     topics["customers"].read()
     starts, beyond = topics["customers"].ends(), last_keys()["customers"]
     with source() as connection:
         connection.cursor().executemany(
-            "INSERT INTO customers (first_name, last_name, email, city, state) VALUES ('Up', 'Dated', %s, 'Albany', 'NY')",
+            "INSERT INTO customers (first_name, last_name, email, city, state) "
+            "VALUES ('Up', 'Dated', %s, 'Albany', 'NY')",
             [(f"updated.{secrets.token_hex(6)}@example.com",) for _ in range(CUSTOMERS)],
         )
     settle(topics, ["customers"])
@@ -40,12 +42,9 @@ def moved(topics: Topics) -> tuple[int, dict[int, int], dict[str, dict[int, Row]
     return beyond, starts, before
 
 
-Moved = tuple[int, dict[int, int], dict[str, dict[int, Row]]]
-
-
 @pytest.mark.parametrize("lake", LAKES)
 def test_the_log_holds_the_old_and_the_new_version_of_each(lake: str, topics: Topics, moved: Moved) -> None:
-    beyond, starts, before = moved
+    _, starts, before = moved
     rows = sorted(log(lake, "customers", starts).values(), key=lambda r: r["_source_lsn"])
     for key in before[lake]:
         versions = [(r["_cdc_operation"], r["state"], r["location"]) for r in rows if r["customer_id"] == key]
