@@ -163,6 +163,8 @@ class _One:
         process = self.supervisor.process(name)
         if process.state in ("BACKOFF", "EXITED", "FATAL"):
             failures.add(process.started)
+        if process.state == "STOPPED":
+            self.supervisor.start(name)  # it was still ending, by somebody's wish, when it was to be started
         if process.state == "FATAL" or len(failures) >= _TRIES:
             with suppress(TransientError):
                 self.supervisor.stop(name)  # else the supervisor would go on starting it

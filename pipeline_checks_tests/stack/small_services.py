@@ -31,6 +31,14 @@ def web(name: str = "web", **changes: object) -> Service:
     return Service(**description)  # type: ignore[arg-type]
 
 
+def slow_to_end(seconds: float = 1.0) -> Service:
+    """Return a web server that ends only ``seconds`` after it was told to."""
+    ending = f"threading.Timer({seconds}, os._exit, (0,)).start()"
+    slow = f"import os, signal, threading\nsignal.signal(signal.SIGTERM, lambda *_: {ending})\n"
+    text = slow + _WEB
+    return web(command=lambda placement: (sys.executable, "-c", f"exec({text!r})", str(placement.ports["web"])))
+
+
 def script(text: str) -> object:
     """Return a command that runs a piece of Python."""
 

@@ -16,7 +16,8 @@ from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.environment import read_env
 from pipeline_checks.stack.home import Home
 from pipeline_checks.stack.service import Service
-from pipeline_checks_tests.stack.small_services import script, web
+from pipeline_checks.stack.supervision import Supervisor
+from pipeline_checks_tests.stack.small_services import script, slow_to_end, web
 
 
 @pytest.fixture
@@ -233,3 +234,11 @@ def test_two_homes_do_not_know_each_other(provider, own_home):
         assert _state(other).ready
     finally:
         other.down(purge=True)
+
+
+def test_what_is_still_ending_when_up_is_called_is_started_again(provider):
+    before = provider.up([slow_to_end()])[0].pid
+    Supervisor(provider.home).stop("web")
+    after = provider.up([slow_to_end()])[0]
+    assert after.ready
+    assert after.pid != before
