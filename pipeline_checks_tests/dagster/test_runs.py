@@ -11,6 +11,7 @@ from deltalake import write_deltalake
 
 from pipeline_checks.orchestration import session_resource
 from pipeline_checks.verification.session import VerificationSession
+from pipeline_checks_tests.dagster.processes import fast_folder
 from pipeline_checks_tests.dagster.projects import customers, evaluations, load_project, make_lake, value
 
 CHECKS = {
@@ -48,7 +49,7 @@ def test_a_run_settles_and_checks_everything_in_one_session(
     tmp_path: Path, sessions: list[VerificationSession]
 ) -> None:
     job = load_project(tmp_path, make_lake(tmp_path)).resolve_job_def("lake_run")
-    with dg.instance_for_test() as instance:
+    with fast_folder() as folder, dg.instance_for_test(temp_dir=str(folder)) as instance:
         result = job.execute_in_process(instance=instance)
         assert result.success
         event = instance.get_latest_materialization_event(dg.AssetKey(["lake", "customers"]))
@@ -123,7 +124,7 @@ def test_what_a_blocking_check_kept_from_running_is_reported_as_an_error(tmp_pat
     text = make_lake(tmp_path, emails=("a@b", None)).replace("blocking: false", "blocking: true")
     text = text.replace("path: " + f"{tmp_path}/orders", f"from: customers\n      path: {tmp_path}/orders")
     job = load_project(tmp_path, text).resolve_job_def("lake_run")
-    with dg.instance_for_test() as instance:
+    with fast_folder() as folder, dg.instance_for_test(temp_dir=str(folder)) as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not result.success
         ran = set(evaluations(result))
