@@ -146,8 +146,11 @@ class _One:
                 last[:] = [error]
                 self._look_for_failure(failures)
                 return False
-            # Something answered; it must be our process, not another program on the port.
-            return not self.supervisor.process(service.name).is_down
+            # Something answered; it must be our process, not another program on the port, nor one that is ending.
+            if self.supervisor.process(service.name).state in ("RUNNING", "STARTING"):
+                return True
+            self._look_for_failure(failures)
+            return False
 
         if not Deadline(service.ready_seconds).wait_until(ready, every=0.02):
             problem = last[0].message if last else "its process is not there"
