@@ -115,8 +115,11 @@ def _of_records(contract: Contract, declaration: StageDeclaration) -> Contract:
 
 
 def _from_schema(fields: dict[str, Any]) -> Contract:
-    from pipeline_checks.values.pandera_contract import contract_from_pandera
+    from pipeline_checks.values.pandera_contract import contract_from
 
-    taken = contract_from_pandera(fields.pop("schema"))
-    own = Contract.model_validate({"columns": taken.columns, **fields}) if fields else taken
-    return taken.model_copy(update=_written_fields(own))
+    name = fields.pop("schema")
+    if not isinstance(name, str):
+        raise ConfigurationError("schema is not text", next_step="Write schema: package.module:Name.")
+    taken = contract_from(name)
+    own = Contract.model_validate({"columns": taken.columns, **fields})  # key and event time must be among the columns
+    return taken.model_copy(update={field: getattr(own, field) for field in fields} if fields else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -107,6 +108,9 @@ def _of_project(project: Path | None) -> Iterator[Source]:
     folder = defs_folder(project)
     if folder is None:
         return
+    root = str((project or Path.cwd()).absolute())
+    if root not in sys.path:
+        sys.path.append(root)  # modules that its pipelines name (flow, seed, pandera schemas) lie beside its defs
     for file in sorted(folder.rglob(FILE_NAME)):
         yield from _in_file(file, str(file.relative_to(folder.parent)), ours=False)
 

@@ -84,6 +84,37 @@ def test_merge_keys_and_anchors_of_yaml_may_be_used(tmp_path: Path) -> None:
     assert list(load(tmp_path, text).stage("lake").contract.columns) == ["id", "name", "full_name"]
 
 
+SCHEMA = """
+import pandera.polars as pa
+
+class Customers(pa.DataFrameModel):
+    customer_id: int = pa.Field(unique=True, ge=1)
+    status: str = pa.Field(isin=["new", "old"], nullable=True)
+"""
+
+
+def test_a_contract_may_be_a_pandera_schema_with_promises_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_schemas.py").write_text(SCHEMA)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = """
+        attributes:
+          name: shop
+          stages:
+            - name: lake
+              kind: delta_table
+              path: /lake
+              contract: {schema: "shop_schemas:Customers", counts: {min: 1}}
+        """
+    contract = load(tmp_path, text).stage("lake").contract
+    assert (contract.key, list(contract.columns)) == (("customer_id",), ["customer_id", "status"])
+    assert contract.columns["status"].promises == {"accepted": ["new", "old"]}
+    assert contract.promises == {"counts": {"min": 1}}
+    with pytest.raises(ConfigurationError, match=r"defs\.yaml:8: attributes\.stages\[0\]\.contract\.schema: "):
+        load(tmp_path, text.replace("Customers", "Clients"))
+
+
 def test_our_cdc_pipeline_has_its_forty_stages() -> None:
     pipeline = load_pipeline("cdc")
     assert len(pipeline.stages) == 40
