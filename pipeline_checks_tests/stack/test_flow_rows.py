@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from pipeline_checks.clients.settings import setting
+from pipeline_checks.pipelines.cdc.flow.ahead import reader
+from pipeline_checks.pipelines.cdc.flow.covers import nothing
+from pipeline_checks.pipelines.cdc.flow.decode import Decoder
+from pipeline_checks.pipelines.cdc.flow.lakes import source_columns
+from pipeline_checks.pipelines.cdc.flow.names import topic_of
 from pipeline_checks.pipelines.cdc.flow.tables import CUSTOMERS
 from pipeline_checks.pipelines.cdc.seed import change
 from pipeline_checks.pipelines.cdc.seed.generators import large_text
@@ -94,3 +100,19 @@ def test_a_text_kept_out_of_line_survives_updates_and_changes_of_its_key(stack: 
             "DELETE": 2,
         }
         assert_log(CUSTOMERS, lake)
+
+
+def test_what_stands_behind_a_batch_is_read_as_far_as_the_delete_of_a_changed_key(stack: RunningStack) -> None:
+    with source() as connection:
+        key = insert_customer(connection, f"ahead.{random.randrange(10**9)}@example.com")
+        connection.execute("UPDATE customers SET customer_id = customer_id + 1000000 WHERE customer_id = %s", (key,))
+    settle((CUSTOMERS,))
+    (lsn,) = [r["_source_lsn"] for r in logged("delta", key) if r["_cdc_operation"] == "DELETE"]
+    read = reader(
+        setting("KAFKA_BOOTSTRAP_SERVERS"),
+        topic_of(CUSTOMERS.name),
+        lambda: Decoder(CUSTOMERS.key, source_columns(CUSTOMERS)),
+    )
+    found = [(e.op, e.lsn) for e in read(nothing(), {(key, lsn)}).events if e.key == key]
+    assert found[0][0] == "c"
+    assert found[-1] == ("d", lsn)

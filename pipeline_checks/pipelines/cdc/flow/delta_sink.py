@@ -21,8 +21,6 @@ _CONFIGURATION: Final = {
     "delta.enableExpiredLogCleanup": "true",
 }
 _WRITER: Final = WriterProperties(compression="SNAPPY")
-_COMPACT_AFTER: Final = 60
-"""Commits after which a log's small files are put together."""
 _VACUUM_AFTER: Final = 600
 """Commits after which files no longer referred to are removed."""
 _RETENTION_HOURS: Final = 1
@@ -149,6 +147,8 @@ class DeltaLog(DeltaTarget):
     """A change log in Delta."""
 
     partition_by = ("_source_commit_date",)
+    compact_after: int = 60
+    """Commits after which small files are put together."""
 
     def __init__(
         self, uri: str, topic: str, columns: pa.Schema, key: str, storage_options: Mapping[str, str] | None = None
@@ -184,7 +184,7 @@ class DeltaLog(DeltaTarget):
         return last_before(rows, self.key, wanted, names)
 
     def maintain(self) -> str | None:
-        if self._commits % _COMPACT_AFTER == _COMPACT_AFTER - 1:
+        if self._commits % self.compact_after == self.compact_after - 1:
             self._commits += 1
             self.table.optimize.compact(commit_properties=self._properties(self.covers, maintenance="compaction"))
             return "compaction"

@@ -9,6 +9,8 @@ import pyarrow as pa
 from pipeline_checks.clients.lake import iceberg_catalog, storage_options
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.pipelines.cdc.flow import changes, current
+from pipeline_checks.pipelines.cdc.flow.ahead import Ahead, reader
+from pipeline_checks.pipelines.cdc.flow.decode import Decoder
 from pipeline_checks.pipelines.cdc.flow.delta_sink import DeltaLog, DeltaState
 from pipeline_checks.pipelines.cdc.flow.iceberg_sink import IcebergLog
 from pipeline_checks.pipelines.cdc.flow.iceberg_state import IcebergState
@@ -48,7 +50,7 @@ def delta_writer(table: Table, base: str) -> TableWriter:
     topic, options = topic_of(table.name), storage_options(base)
     log = DeltaLog(f"{base}/{changes_of(table.name)}", topic, log_columns(table), table.key, options)
     state = DeltaState(f"{base}/{table.name}", topic, state_columns(table), table.key, options)
-    return TableWriter(table, topic, "delta", log, state)
+    return TableWriter(table, topic, "delta", log, state, _ahead(table))
 
 
 def iceberg_writer(table: Table, catalog: Catalog) -> TableWriter:
@@ -56,7 +58,12 @@ def iceberg_writer(table: Table, catalog: Catalog) -> TableWriter:
     topic = topic_of(table.name)
     log = IcebergLog(catalog, f"{ICEBERG_NAMESPACE}.{changes_of(table.name)}", topic, log_columns(table), table.key)
     state = IcebergState(catalog, f"{ICEBERG_NAMESPACE}.{table.name}", topic, state_columns(table), table.key)
-    return TableWriter(table, topic, "iceberg", log, state)
+    return TableWriter(table, topic, "iceberg", log, state, _ahead(table))
+
+
+def _ahead(table: Table) -> Ahead:
+    bootstrap = setting("KAFKA_BOOTSTRAP_SERVERS")
+    return reader(bootstrap, topic_of(table.name), lambda: Decoder(table.key, source_columns(table)))
 
 
 def open_catalog() -> Catalog:

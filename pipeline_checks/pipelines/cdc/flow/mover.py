@@ -190,7 +190,9 @@ class Mover:
 def _collected(records: DataFrame) -> pa.Table:
     """Return the records as Arrow: one task a core instead of one a partition, and of five headers the one of use."""
     headers = f"filter(headers, h -> h.key = '{OLD_KEY}') AS headers"
-    return records.selectExpr("topic", "partition", "offset", "timestamp", "key", "value", headers).coalesce(2).toArrow()
+    return (
+        records.selectExpr("topic", "partition", "offset", "timestamp", "key", "value", headers).coalesce(2).toArrow()
+    )
 
 
 def _warm_session() -> SparkSession:

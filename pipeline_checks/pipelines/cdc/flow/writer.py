@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline_checks.pipelines.cdc.flow import covers as covering
+from pipeline_checks.pipelines.cdc.flow.ahead import Ahead, joined
 from pipeline_checks.pipelines.cdc.flow.changes import log_rows
 from pipeline_checks.pipelines.cdc.flow.current import Guard, carried_over, collapse, state_rows
 from pipeline_checks.pipelines.cdc.flow.decode import TableBatch
@@ -25,14 +26,25 @@ class TableWriter:
     ----------
     lake_format:
         ``delta`` or ``iceberg``.
+    ahead:
+        Reads the topic behind a batch that ends within a change of key; None when batches never do.
     """
 
-    def __init__(self, table: Table, topic: str, lake_format: str, log: LogTarget, state: StateTarget) -> None:
+    def __init__(
+        self,
+        table: Table,
+        topic: str,
+        lake_format: str,
+        log: LogTarget,
+        state: StateTarget,
+        ahead: Ahead | None = None,
+    ) -> None:
         self.table = table
         self.topic = topic
         self.lake_format = lake_format
         self.log = log
         self.state = state
+        self.ahead = ahead
         self._guard: Guard | None = None
 
     @property
@@ -108,7 +120,26 @@ class TableWriter:
     def _complete(self, batch: TableBatch) -> pa.Table:
         """Return the batch's rows with unavailable values taken from this format's own tables."""
         chosen = sorted({*_new(batch, self.log.covers), *_new(batch, self.state.covers)})
-        return carried_over(batch, chosen, self._before)
+        torn = self._torn(batch, chosen)
+        if not torn or self.ahead is None:
+            return carried_over(batch, chosen, self._before)
+        both, places = joined(batch, self.ahead(covering.advanced(self.state.covers, batch.next_offsets), torn))
+        following = set(range(len(both.events))) - set(places)
+        rows = carried_over(both, sorted(following | {places[i] for i in chosen}), self._before)
+        return rows.take(pa.array(places, pa.int64())).select(batch.rows.column_names)
+
+    def _torn(self, batch: TableBatch, chosen: Sequence[int]) -> set[tuple[int, int]]:
+        """Return old key and LSN of changes of key whose delete is neither in the batch nor has been applied."""
+        moved = {
+            (e.old_key, e.lsn)
+            for e in (batch.events[i] for i in chosen)
+            if e.unavailable and e.op == "c" and e.old_key is not None
+        }
+        if not moved:
+            return set()
+        gone = self._known_gone().deleted
+        moved -= {(e.key, e.lsn) for e in batch.events if e.op == "d"}
+        return {(key, lsn) for key, lsn in moved if key is not None and gone.get(key, -1) < lsn}
 
     def _before(self, wanted: Sequence[tuple[int, int]], names: Sequence[str]) -> dict[tuple[int, int], dict[str, Any]]:
         """Return what keys held before an LSN: the current state where it is that old, else the change log."""

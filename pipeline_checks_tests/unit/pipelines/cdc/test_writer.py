@@ -1,5 +1,6 @@
 """A table in both formats: exactly once by covers, whatever comes again."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,26 @@ def test_a_changed_key_keeps_the_unavailable_value_though_the_old_row_went_a_bat
 
 
 @every_format
+def test_a_batch_that_ends_within_a_change_of_key_takes_the_value_from_what_follows(tmp_path: Path, lake: str) -> None:
+    made = writer(tmp_path, lake)
+    write(made, decoded(record(0, value("c", row(1, "one", "outdated"), 10))))
+    rest = (record(1, value("u", row(1, "one", "newest"), 11)), record(2, value("d", row(1), 12)))
+    asked: list[object] = []
+
+    def ahead(start: covering.Covers, wanted: Collection[tuple[int, int]]) -> TableBatch:
+        asked.append((start, wanted))
+        return decoded(*rest)
+
+    made.ahead = ahead
+    moved = record(0, value("c", row(2, "two", UNAVAILABLE), 12), partition=1, old_key=1)
+    write(made, decoded(moved), 1)
+    assert asked[0] == ({0: 1, 1: 1, 2: 0}, {(1, 12)})
+    assert {r["customer_id"]: r["address"] for r in rows(tmp_path, lake)} == {1: "outdated", 2: "newest"}
+    write(made, decoded(*rest), 2)
+    assert {r["customer_id"]: r["address"] for r in rows(tmp_path, lake)} == {2: "newest"}
+
+
+@every_format
 def test_a_column_that_events_bring_is_added_to_both_tables(tmp_path: Path, lake: str) -> None:
     made = writer(tmp_path, lake)
     write(made, decoded(*FIRST))
@@ -246,13 +267,14 @@ def test_two_writers_at_once_write_each_record_once(tmp_path: Path, lake: str) -
 @every_format
 def test_maintenance_changes_no_row_and_repeats_the_covers(tmp_path: Path, lake: str) -> None:
     made = writer(tmp_path, lake)
-    for number in range(70):
+    vars(made.log)["compact_after"] = 6
+    for number in range(8):
         write(made, decoded(record(number, value("u", row(number % 5, f"v{number}"), 10 + number))), number)
         for target in (made.log, made.state):
             target.maintain()
-    assert names(tmp_path, lake) == {key: f"v{65 + key}" for key in range(5)}
-    assert len(rows(tmp_path, lake, "people_changes")) == 70
-    assert writer(tmp_path, lake).log.covers == {0: 70, 1: 0, 2: 0}
+    assert names(tmp_path, lake) == {0: "v5", 1: "v6", 2: "v7", 3: "v3", 4: "v4"}
+    assert len(rows(tmp_path, lake, "people_changes")) == 8
+    assert writer(tmp_path, lake).log.covers == {0: 8, 1: 0, 2: 0}
     if lake == "delta":
         said = [h.get("userMetadata") or "" for h in DeltaTable(f"{tmp_path}/people_changes").history()]
         assert sum('"maintenance":"compaction"' in text for text in said) == 1
