@@ -10,6 +10,7 @@ from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.secret import EnvironmentVariable
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.pipelines.cdc.flow.connector import configuration
 from pipeline_checks.verification.definition import check_pipeline
 from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.unit.verification.yaml_pipeline import SHOP, load
@@ -131,3 +132,11 @@ def test_a_pipeline_built_in_python_is_checked_for_its_promises() -> None:
 
     with pytest.raises(ConfigurationError, match="names no key"):
         check_pipeline(Pipeline(name="shop", stages=(Plain(name="lake"),)))
+
+
+def test_the_connector_s_declared_configuration_is_the_one_that_the_flow_registers() -> None:
+    registered = configuration("postgresql://someone@host/db")
+    declared = load_pipeline("cdc").stage("connector").config  # type: ignore[attr-defined]
+    assert declared
+    for name, wanted in declared.items():
+        assert registered[name] == (str(wanted).lower() if isinstance(wanted, bool) else str(wanted)), name
