@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,8 @@ def _batches(
             reader = csv.open_csv(
                 stream,
                 read_options=csv.ReadOptions(column_names=numbers, block_size=BLOCK_BYTES, use_threads=False),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
+                # A row whose only column is NULL is an empty line.
+                parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
                 convert_options=convert,
             )
             for batch in reader:
@@ -70,6 +72,8 @@ def _batches(
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         except pa.ArrowInvalid as problem:
             raise _unreadable(what, problem, columns) from None
+        finally:
+            stream.end()
 
 
 def _written_type(type_: pyarrow.DataType) -> pyarrow.DataType:
@@ -97,10 +101,12 @@ def _unreadable(what: str, problem: Exception, columns: Sequence[PostgresColumn]
 
 
 class _CopyStream(io.RawIOBase):
-    """The bytes of a COPY as a file."""
+    """The bytes of a COPY as a file. Arrow reads it ahead in a thread of its own."""
 
     def __init__(self, source: psycopg.Copy) -> None:
         self._source = source
+        self._reading = threading.Lock()
+        self._ended = False
         self._rest = bytes(source.read())
         self.is_empty = not self._rest
 
@@ -108,14 +114,21 @@ class _CopyStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        parts, held = [self._rest], len(self._rest)
-        while size < 0 or held < size:
-            row = self._source.read()
-            if not row:
-                break
-            parts.append(bytes(row))
-            held += len(row)
-        everything = b"".join(parts)
-        wanted = len(everything) if size < 0 else size
-        self._rest = everything[wanted:]
-        return everything[:wanted]
+        with self._reading:
+            parts, held = [self._rest], len(self._rest)
+            while not self._ended and (size < 0 or held < size):
+                row = self._source.read()
+                if not row:
+                    break
+                parts.append(bytes(row))
+                held += len(row)
+            everything = b"".join(parts)
+            wanted = len(everything) if size < 0 else size
+            self._rest = everything[wanted:]
+            return everything[:wanted]
+
+    def end(self) -> None:
+        """Read no more: the connection is then free to be closed, by a thread that may be another than the reader's."""
+        self._ended = True
+        with self._reading:
+            self._rest = b""

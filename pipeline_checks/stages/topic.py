@@ -98,6 +98,7 @@ class TopicReader:
             begin = dict(self._read_to) if self._table is not None else {}
             for partition, low in self.log.watermarks()[0].items():
                 begin[partition] = max(begin.get(partition, 0), low)
+            self.decoder.take()  # what a reading that failed half-way has left
             for batch in self.log.records(begin, end):
                 self.decoder.add(batch)
             groups, malformed = self.decoder.take()

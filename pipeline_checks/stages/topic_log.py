@@ -34,20 +34,35 @@ class TopicLog:
         The latter counts records of open transactions too: what is below it is all that has been produced. Raises
         TerminalError when the topic does not exist.
         """
-        from confluent_kafka import TopicPartition
-
-        consumer = self._consumer()
         low: dict[int, int] = {}
         high: dict[int, int] = {}
         for partition in self._partitions():
-            with kafka.translated(f"reading the watermarks of topic {self.topic}"):
-                found = consumer.get_watermark_offsets(
+            low[partition], high[partition] = self._watermarks_of(partition)
+        return low, high
+
+    def _watermarks_of(self, partition: int) -> tuple[int, int]:
+        """Ask one partition, again while it has no leader: after a start, a restart, or when it was just created."""
+        from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+        what = f"reading the watermarks of topic {self.topic}"
+        without_leader = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+        failure: list[Exception] = [TransientError(f"{what}: the broker did not answer in time.")]
+
+        def ask() -> tuple[int, int] | None:
+            try:
+                return self._consumer().get_watermark_offsets(
                     TopicPartition(self.topic, partition), timeout=kafka.REQUEST_TIMEOUT_SECONDS, cached=False
                 )
-            if found is None:
-                raise TransientError(f"the broker did not tell the watermarks of topic {self.topic} in time.")
-            low[partition], high[partition] = found
-        return low, high
+            except KafkaException as problem:
+                failure[:] = [kafka.translate(what, problem.args[0])]
+                if problem.args[0].code() not in without_leader:
+                    raise failure[0] from None
+                return None
+
+        found = Deadline(kafka.REQUEST_TIMEOUT_SECONDS).wait_until(ask)
+        if found is None:
+            raise failure[0]
+        return found
 
     def configuration(self) -> dict[str, str | None]:
         """Return the topic's settings about what is kept and how it is stamped."""
@@ -108,7 +123,10 @@ class TopicLog:
                 elif error.code() == KafkaError._PARTITION_EOF:
                     reached = offset
                 else:
-                    raise kafka.translate(f"reading topic {self.topic}", error)
+                    problem = kafka.translate(f"reading topic {self.topic}", error)
+                    if not isinstance(problem, TransientError) or error.code() == KafkaError._AUTO_OFFSET_RESET:
+                        raise problem
+                    continue  # a broker that is away comes back, or patience ends
                 if partition in open_ and reached >= open_[partition]:
                     del open_[partition]
             if batch:

@@ -44,9 +44,9 @@ def for_postgres(pattern: str) -> str | None:
     tokens = list(_tokens(pattern))
     for place, token in enumerate(tokens):
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if (token in ("*", "+", "?") or len(token) > 2) and following in ("?", "+"):
-            return None  # not greedy: Postgres lets the first quantifier decide for the whole
         repeated = _REPETITION.fullmatch(token)
+        if (repeated or token in ("*", "+", "?")) and following in ("?", "+"):
+            return None  # not greedy: Postgres lets the first quantifier decide for the whole
         if repeated and any(int(n) > _MOST_REPETITIONS for n in repeated.groups() if n):
             return None
         if token in ("^", "$"):

@@ -65,6 +65,7 @@ def test_a_pattern_that_postgres_might_judge_otherwise_is_not_given_to_it(patter
 
 
 def test_a_plain_pattern_is_given_to_postgres_with_its_classes_spelt_out() -> None:
+    assert for_postgres(r"[^@]+[a-c\d]{2}") == "^(?:[^@]+[a-c0-9]{2})$"
     assert for_postgres(r".+@\w+") == "^(?:[^\\n]+@[0-9A-Za-z_]+)$"
 
 
