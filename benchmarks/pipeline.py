@@ -11,19 +11,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
+import orjson
+
 from benchmarks.figures import Figure, percentile, seconds_of
 from benchmarks.load import change_steadily
-
-from pipeline_checks.clients.settings import HOME_VARIABLE, setting
+from pipeline_checks.clients.settings import HOME_VARIABLE
 from pipeline_checks.model.measure import Latencies, LatencySample, Measured
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.pipelines.cdc import seed
+from pipeline_checks.pipelines.cdc.flow.progress import progress_file
 from pipeline_checks.pipelines.cdc.flow.tables import CAPTURED
 from pipeline_checks.pipelines.cdc.services import services
 from pipeline_checks.stack.embedded import EmbeddedProvider
-from pipeline_checks.verification.definition import load_pipelines
+from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks.verification.measuring import Measurer
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
@@ -37,7 +39,7 @@ def measure_pipeline() -> list[Figure]:
     with _home() as provider:
         figures = [_warm_start(provider)]
         seed.seed(1000, 42)
-        pipeline = next(p for p in load_pipelines() if p.name == "cdc")
+        pipeline = load_pipeline("cdc")
         _settle(pipeline)
         figures += _lag(pipeline, ("customers",), 50, 3.0)
         figures += _lag(pipeline, TABLES, 50, 10.0)
@@ -117,7 +119,7 @@ def _throughput(pipeline: Pipeline) -> Figure:
     times = {lake: sample[f"{lake}_customers_changes"].hops["commit_to_table"] for lake in ("delta", "iceberg")}
     # The lag grows when the later half of the events waits longer than the earlier half by more than the noise.
     growth = max(statistics.median(v[len(v) // 2 :]) - statistics.median(v[: len(v) // 2]) for v in times.values())
-    largest = max(int(b["rows"]) for b in _batches())
+    largest = max(int(batch["records"]) for batch in _batches())
     how = f"{changed / SECONDS:.0f} changes/s; p95 {max(percentile(v, 0.95) for v in times.values()):.1f} s; "
     how += f"largest batch {largest} records"
     return Figure(
@@ -125,9 +127,8 @@ def _throughput(pipeline: Pipeline) -> Figure:
     )
 
 
-def _batches() -> list[dict[str, float]]:
-    health = httpx.get(f"{setting('CDC_MOVER_URL')}/health").json()
-    return [health["largest_batch"]]
+def _batches() -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in progress_file().read_bytes().splitlines()]
 
 
 def _latencies(pipeline: Pipeline, tables: Sequence[str], window: float) -> dict[str, LatencySample]:
