@@ -34,14 +34,15 @@ def topic_readers() -> Topics:
 def settle(topics: Topics, tables: Iterable[str] = TABLES, seconds: float = 90) -> float:
     """Wait until all four lake tables of each table cover what is committed now; returns the seconds that took.
 
-    First the connector commits a position behind a mark written now; what it put into the topics before that is read
-    to its end, and that end must be covered.
+    First the connector commits a position behind a mark written now; then the topics are read to their ends, and what
+    in them lies before the mark must be covered. What is written meanwhile is not waited for.
     """
     deadline = Deadline(seconds)
-    published(deadline)
+    mark = published(deadline)
     for table in tables:
-        ends = _patiently(deadline, lambda table=table: (topics[table].read(), topics[table].ends())[1])  # type: ignore[misc]
-        assert ends is not None, f"the topic of {table} could not be read"
+        assert _patiently(deadline, lambda table=table: topics[table].read() is None), f"{table} could not be read"  # type: ignore[misc]
+    for table in tables:
+        ends = topics[table].ends(before=mark)
         for name in (table, f"{table}_changes"):
             for lake, covers in COVERS.items():
                 wait_covered(lambda name=name, covers=covers: covers(name), table, ends, deadline, f"{lake} {name}")  # type: ignore[misc]

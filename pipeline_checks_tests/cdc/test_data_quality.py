@@ -36,7 +36,7 @@ def test_the_current_state_equals_the_source_in_every_row_and_column(lake: str, 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("lake", LAKES)
 def test_the_change_log_equals_the_topic_in_every_record_and_column(lake: str, table: str, settled: Topics) -> None:
-    records = settled[table].read()
+    records = settled[table].records()
     valued = [r for r in records.values() if r.op not in (TOMBSTONE, MALFORMED)]
     assert assert_log(lake, table, records) == len(valued) > 1000
 
@@ -57,7 +57,7 @@ def test_both_formats_hold_the_same(table: str, settled: Topics) -> None:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("lake", LAKES)
 def test_each_current_row_names_the_record_that_it_came_from(lake: str, table: str, settled: Topics) -> None:
-    records = settled[table].read()
+    records = settled[table].records()
     folded = fold(records.values())
     for key, row in current(lake, table).items():
         origin = records[row["_topic_partition"], row["_offset"]]

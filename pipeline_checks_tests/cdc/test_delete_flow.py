@@ -47,7 +47,7 @@ def gone(topics: Topics) -> Gone:
 
 def test_the_topic_holds_one_delete_and_one_tombstone_of_each(topics: Topics, gone: Gone) -> None:
     _, starts, deleted, again = gone
-    assert operations(topics["customers"].since(starts).values()) == {
+    assert operations(topics["customers"].records(starts).values()) == {
         **{key: ["c", "d", "tombstone"] for key in deleted},
         **{key: ["c", "d", "tombstone", "c"] for key in again},
     }
@@ -70,7 +70,7 @@ def test_the_log_holds_one_delete_of_each_with_its_key_and_nothing_else_of_the_r
         **{key: ["INSERT", "DELETE"] for key in deleted},
         **{key: ["INSERT", "DELETE", "INSERT"] for key in again},
     }
-    assert_log(lake, "customers", topics["customers"].read(), starts)
+    assert_log(lake, "customers", topics["customers"].records(starts), starts)
 
 
 @pytest.mark.parametrize("lake", LAKES)

@@ -40,7 +40,7 @@ def test_the_topic_holds_one_create_and_one_update_of_each_customer(
     topics: Topics, baseline: tuple[list[int], dict[int, int]]
 ) -> None:
     keys, starts = baseline
-    assert operations(topics["customers"].since(starts).values()) == {key: ["c", "u"] for key in keys}
+    assert operations(topics["customers"].records(starts).values()) == {key: ["c", "u"] for key in keys}
 
 
 @pytest.mark.parametrize("lake", LAKES)
@@ -53,7 +53,7 @@ def test_the_change_log_holds_an_insert_and_an_update_of_each_in_the_order_of_th
         versions = [(r["_cdc_operation"], r["first_name"]) for r in rows if r["customer_id"] == key]
         assert versions == [("INSERT", "E2E"), ("UPDATE", f"E2EBaseline{key}")]
     assert len(rows) == 2 * len(keys)
-    assert_log(lake, "customers", topics["customers"].read(), starts)
+    assert_log(lake, "customers", topics["customers"].records(starts), starts)
 
 
 @pytest.mark.parametrize("lake", LAKES)

@@ -37,7 +37,7 @@ def loaded(topics: Topics, pipeline: Pipeline) -> Loaded:
         load.go_on_for(CHANGES)
     settle(topics)
     events = {
-        table: {p: r for p, r in topics[table].since(starts[table]).items() if r.op not in (TOMBSTONE, MALFORMED)}
+        table: {p: r for p, r in topics[table].records(starts[table]).items() if r.op not in (TOMBSTONE, MALFORMED)}
         for table in TABLES
     }
     judged: dict[tuple[str, str], Judgement] = {}
@@ -97,7 +97,7 @@ def test_the_session_measures_the_same_lag(lake: str, table: str, topics: Topics
     assert measures["backwards"] == 0
     assert set(measures["hops"]) == {"commit_to_connector", "commit_to_topic", "commit_to_table"}
     commits = _lake_commits(lake, table)
-    streamed = [r for r in topics[table].read().values() if r.op in ("c", "u", "d")]
+    streamed = [r for r in topics[table].records().values() if r.op in ("c", "u", "d")]
     lags = sorted(_arrival(r, commits) - r.source["ts_us"] / 1e6 for r in streamed)
     assert measures["events"] == len(lags)
     for name, own in (("p50_seconds", _quantile(lags, 0.5)), ("p95_seconds", _quantile(lags, 0.95))):

@@ -30,7 +30,7 @@ def test_a_thousand_rows_arrive_and_the_largest_batch_holds_fifty_or_more(
     took = settle(topics, ["customers"])
     for lake in LAKES:
         assert assert_current(lake, "customers", beyond) == ROWS
-        assert assert_log(lake, "customers", topics["customers"].read(), starts) == ROWS
+        assert assert_log(lake, "customers", topics["customers"].records(starts), starts) == ROWS
 
     with progress_file().open("rb") as file:
         file.seek(before)

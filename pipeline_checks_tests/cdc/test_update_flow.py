@@ -50,7 +50,7 @@ def test_the_log_holds_the_old_and_the_new_version_of_each(lake: str, topics: To
         versions = [(r["_cdc_operation"], r["state"], r["location"]) for r in rows if r["customer_id"] == key]
         assert versions == [("INSERT", "NY", "Albany, NY, USA"), ("UPDATE", "CA", "Albany, CA, USA")]
     assert len(rows) == 2 * CUSTOMERS
-    assert_log(lake, "customers", topics["customers"].read(), starts)
+    assert_log(lake, "customers", topics["customers"].records(starts), starts)
 
 
 @pytest.mark.parametrize("lake", LAKES)

@@ -50,7 +50,7 @@ class Record:
 
 
 class TopicReader:
-    """The records of one table's topic, read on to the end at each call of ``read``."""
+    """The records of one table's topic, as far as ``read`` has been called."""
 
     def __init__(self, table: str, key: str) -> None:
         self.name = TOPIC.format(table=table)
@@ -58,8 +58,8 @@ class TopicReader:
         self._next: dict[int, int] = {}
         self._records: dict[Place, Record] = {}
 
-    def read(self, seconds: float = 60) -> dict[Place, Record]:
-        """Return all records that are there now, in the order of partition and offset."""
+    def read(self, seconds: float = 60) -> None:
+        """Read on to the end as it is now."""
         consumer = Consumer(
             {
                 "bootstrap.servers": setting("KAFKA_BOOTSTRAP_SERVERS"),
@@ -86,15 +86,21 @@ class TopicReader:
             assert not open_, f"{self.name} was not read to its end within {seconds} s"
         finally:
             consumer.close()
-        return {place: self._records[place] for place in sorted(self._records)}
 
-    def since(self, starts: Mapping[int, int]) -> dict[Place, Record]:
-        """Return the records at or behind the next offsets that ``ends`` returned before."""
-        return {p: r for p, r in self.read().items() if r.offset >= starts.get(r.partition, 0)}
+    def records(self, starts: Mapping[int, int] | None = None) -> dict[Place, Record]:
+        """Return the records, those behind what ``ends`` returned before, in the order of partition and offset."""
+        chosen = [p for p, r in self._records.items() if starts is None or r.offset >= starts.get(r.partition, 0)]
+        return {place: self._records[place] for place in sorted(chosen)}
 
-    def ends(self) -> dict[int, int]:
-        """Return the offset behind the last record by partition, of what has been read."""
-        return dict(self._next)
+    def ends(self, before: int | None = None) -> dict[int, int]:
+        """Return the offset behind the last record by partition, of those of changes before an LSN when given."""
+        if before is None:
+            return dict(self._next)
+        found: dict[int, int] = {}
+        for (partition, offset), record in self._records.items():
+            if record.source.get("lsn", 0) < before:
+                found[partition] = max(found.get(partition, 0), offset + 1)
+        return found
 
     def _take(self, message: Any) -> None:
         place = message.partition(), message.offset()
