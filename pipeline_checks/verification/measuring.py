@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import columns_in_use
@@ -86,24 +86,17 @@ class Measurer:
         answers.update(self._told(pinned, measures))
         rest = frozenset(m for m in measures if m not in answers and isinstance(m, RowMeasure))
         if rest and not cheaply:
-            try:
-                rows = _row_factory(pinned, declaration)
-                answers.update(engine_for(rows(columns_in_use(rest) or None)).measure(rows, rest))
-            except Exception as problem:
-                answers.update({m: problem for m in rest})
+            rows = _row_factory(pinned, declaration)
+
+            def computed(asked: frozenset[Any]) -> Mapping[Measure, Measured]:
+                return engine_for(rows(columns_in_use(asked) or None)).measure(rows, asked)
+
+            answers.update(_at_once_or_singly(computed, rest))
         return answers
 
     def _told(self, pinned: PinnedStage, measures: frozenset[Measure]) -> dict[Measure, Answer]:
-        """Ask the stage itself; when asking for all at once fails, ask one by one, so that one failure stays one."""
-        try:
-            return dict(pinned.answer(measures))
-        except Exception as problem:
-            if len(measures) == 1:
-                return {m: problem for m in measures}
-        answers: dict[Measure, Answer] = {}
-        for measure in measures:
-            answers.update(self._told(pinned, frozenset({measure})))
-        return answers
+        """Ask the stage itself."""
+        return _at_once_or_singly(pinned.answer, measures)
 
     def _derive(self, settled: Settled, measure: Measure) -> Answer:
         try:
@@ -205,6 +198,18 @@ class Measurer:
         if settled.pinned is None:
             raise settled.problem or TransientError(f"{stage.name} could not be read")
         return settled.pinned
+
+
+def _at_once_or_singly(
+    ask: Callable[[frozenset[Any]], Mapping[Measure, Measured]], measures: frozenset[Any]
+) -> dict[Measure, Answer]:
+    """Ask for all measures at once; when that fails, for one after the other, so that one failure stays one."""
+    try:
+        return dict(ask(measures))
+    except Exception as problem:
+        if len(measures) == 1:
+            return {m: problem for m in measures}
+    return {m: a for measure in measures for m, a in _at_once_or_singly(ask, frozenset({measure})).items()}
 
 
 def _retained(found: polars.DataFrame, history: Any, key: tuple[str, ...]) -> polars.DataFrame:
