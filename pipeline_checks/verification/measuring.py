@@ -146,9 +146,10 @@ class Measurer:
         assert pinned is not None
         key = declaration.contract.key
         found: polars.DataFrame
-        if declaration.kind in SOURCE_KINDS:
-            found = self._pinner.source_keys(declaration)
-            return keys.compare(found, keys.ExpectedKeys(found, found.clear(), ()), key, to_json_value)
+        if not declaration.from_:  # there is nothing before it that could tell what it must hold
+            is_source = declaration.kind in SOURCE_KINDS
+            found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)
+            return keys.compare(found, keys.ExpectedKeys(found.unique(), found.clear(), ()), key, to_json_value)
         source = self._pinner.source_of(declaration)
         if declaration.kind in TOPIC_KINDS:
             history = self._pinner.history(declaration.name)

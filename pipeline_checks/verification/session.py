@@ -57,14 +57,14 @@ class VerificationSession:
         declaration = self.pipeline.stage(stage)
         self.options.say(f"settling {stage}")
         settled = self._pinner.settled(declaration)
-        facts = self._measurer.measure(settled, frozenset({RowCount(), StageSchema()}), cheaply=True)
-        self._stages[stage] = self._stage_result(declaration, settled, facts)
+        self._stages[stage] = self._stage_result(declaration, settled, self._known(settled))
         return self._stages[stage]
 
     def evaluate(self, stage: str, kinds: Collection[str] | None = None) -> tuple[CheckResult, ...]:
         """Judge the checks of the stage (those of ``kinds`` when given), every one of them, and return the results."""
         declaration = self.pipeline.stage(stage)
-        self.settle(stage)
+        if stage not in self._stages:
+            self.settle(stage)
         self.options.say(f"checking {stage}")
         settled = self._pinner.settled(declaration)
         checks = [c for c in checks_of(declaration) if kinds is None or c.kind in kinds]
@@ -75,9 +75,7 @@ class VerificationSession:
         shared = (monotonic() - started) / max(1, len(checks))
         results = [self._judge(check, declaration, settled, wanted[check.kind], values, shared) for check in checks]
         self._checks.update({(r.stage, r.check): r for r in results})
-        rows = values.get(RowCount())
-        if isinstance(rows, Measured):
-            self._stages[stage] = self._stage_result(declaration, settled, values)
+        self._stages[stage] = self._stage_result(declaration, settled, self._known(settled))
         return tuple(results)
 
     def result(self) -> RunResult:
@@ -92,6 +90,10 @@ class VerificationSession:
             stages=tuple(sorted(self._stages.values(), key=lambda s: order[s.name])),
             checks=tuple(sorted(self._checks.values(), key=lambda c: order[c.stage])),
         )
+
+    def _known(self, settled: Settled) -> dict[Measure, Measured | Exception]:
+        """Rows and schema, as far as they are known or told without a scan."""
+        return self._measurer.measure(settled, frozenset({RowCount(), StageSchema()}), cheaply=True)
 
     def _judge(
         self,
