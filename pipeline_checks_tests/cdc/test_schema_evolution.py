@@ -11,6 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.verdict import Verdict
+from pipeline_checks.verification.run import run_checks
 from pipeline_checks_tests.cdc.load import Load, Source
 from pipeline_checks_tests.cdc.settling import Topics, settle
 from pipeline_checks_tests.cdc.topics import TOMBSTONE
@@ -192,3 +195,22 @@ def test_the_default_and_the_wider_types_hold_for_what_came_later(topics: Topics
     assert pending
     assert min(r.lsn for r in pending) > evolved.at["default"]
     assert {r.op for r in topics[TABLE].records(evolved.starts).values()} == {"c", "u", "d", TOMBSTONE}
+
+
+def test_the_checks_count_every_row_and_name_each_column_that_drifted(evolved: Evolved, pipeline: Pipeline) -> None:
+    lakes = [f"{lake}_{TABLE}{kind}" for lake in LAKES for kind in ("", "_changes")]
+    stages = [f"pg_{TABLE}", f"topic_{TABLE}", *lakes]
+    result = run_checks(pipeline, stages, ("counts", "duplicates", "schema"))
+    by_check = {(c.stage, c.check): c for c in result.checks}
+    assert {c.stage for c in result.checks} == set(stages)
+    for stage in stages:
+        assert {by_check[stage, kind].verdict for kind in ("counts", "duplicates")} == {Verdict.PASS}, stage
+    drifts = {
+        stage: {(f.detail, f.extra["column"]) for f in by_check[stage, "schema"].judgement.findings} for stage in stages
+    }
+    gone = {("dropped", "name"), ("dropped", "description")}
+    come = {("added", "display_name"), ("added", "email"), ("added", "metadata")}
+    assert drifts[f"pg_{TABLE}"] == gone | come
+    assert drifts[f"topic_{TABLE}"] == gone | come | {("retyped", "version")}  # some values need 64 bits
+    for stage in lakes:  # which keep what the source has dropped
+        assert drifts[stage] == come | {("added", "phone"), ("added", "description_text")}

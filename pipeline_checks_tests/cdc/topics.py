@@ -117,13 +117,13 @@ class TopicReader:
             payload = json.loads(value)["payload"]
             op, source = payload["op"], payload["source"]
             row = payload["before"] if op == "d" else payload["after"]
-            key = row[self._key] if row is not None else None
+            key, handled = row[self._key], payload["ts_ms"]
         except (ValueError, KeyError, TypeError):
             return Record(*place, MALFORMED, None, None, {}, None, None, value)
         old = dict(message.headers() or ()).get(OLD_KEY)
         image = {self._key: key} if op == "d" else row
         old_key = json.loads(old)[self._key] if old and op == "c" else None
-        return Record(*place, op, key, image, source, payload["ts_ms"], old_key, value)
+        return Record(*place, op, key, image, source, handled, old_key, value)
 
 
 def operations(records: Iterable[Record]) -> dict[int, list[str]]:
