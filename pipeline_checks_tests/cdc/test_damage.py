@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_checks.clients.lake import iceberg_catalog, load_iceberg, open_delta
 from pipeline_checks.clients.settings import setting
+from pipeline_checks.pipelines.cdc.services import services
 from pipeline_checks_tests.cdc.commands import check, findings
 from pipeline_checks_tests.cdc.conftest import MainJob
 from pipeline_checks_tests.cdc.mover import stopped
@@ -31,6 +32,7 @@ def test_three_rows_deleted_in_iceberg_and_two_doubled_in_delta_are_found_and_no
     with psycopg.connect(setting("CDC_POSTGRES_URL")) as source:
         customers = [k for (k,) in source.execute("SELECT customer_id FROM customers ORDER BY 1 LIMIT 3")]
         orders = [k for (k,) in source.execute("SELECT order_id FROM orders ORDER BY 1 LIMIT 2")]
+    stack.up(services())  # whatever the tests before this one have killed
     code, document = check("cdc", "--only", "counts,duplicates,continuity")
     assert findings(document) == set()
     with stopped(stack):

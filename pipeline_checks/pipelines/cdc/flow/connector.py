@@ -99,22 +99,31 @@ def refuse_second(connect: Connect, prefix: str) -> None:
             )
 
 
+_FORGOTTEN_SECONDS = 5.0
+"""A worker that lost its broker while it wrote the status can leave it UNASSIGNED for good, though the tasks run."""
+
+
 def wait_until_running(connect: Connect, deadline: Deadline) -> None:
     """Wait until the connector and all of its tasks run.
 
-    A task that failed is started again; one that fails to the end raises TerminalError with the first line of its
-    trace, and TransientError is raised when the deadline passes before.
+    A task that failed is started again, and so is a connector whose status was lost. A task that fails to the end
+    raises TerminalError with the first line of its trace; TransientError is raised when the deadline passes before.
     """
     last: dict[str, Any] = {}
     restarts = 0
+    forgotten_since: float | None = None
 
     def running() -> bool:
-        nonlocal last, restarts
+        nonlocal last, restarts, forgotten_since
         try:
             last = connect.status(CONNECTOR) or {}
             states = [last.get("connector", {}).get("state"), *(t["state"] for t in last.get("tasks", ()))]
-            if "FAILED" in states and restarts < 3:
+            forgotten = len(states) > 1 and states[0] == "UNASSIGNED" and set(states[1:]) == {"RUNNING"}
+            forgotten_since = (forgotten_since or deadline.elapsed) if forgotten else None
+            stuck = forgotten_since is not None and deadline.elapsed - forgotten_since > _FORGOTTEN_SECONDS
+            if ("FAILED" in states or stuck) and restarts < 3:
                 restarts += 1
+                forgotten_since = None
                 connect.restart(CONNECTOR)
         except TransientError:
             return False
