@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,6 +76,14 @@ class Checkpoint:
     def committed(self) -> int | None:
         """The number of the last batch that was completed."""
         return self._last("commits")
+
+    def covers(self, ends: Mapping[str, Mapping[int, int]]) -> bool:
+        """Whether the last completed batch ended at or behind these next offsets, by topic and partition."""
+        number = self.committed
+        if number is None:
+            return False
+        reached = json.loads((self._folder / "offsets" / str(number)).read_text().splitlines()[-1])
+        return all(reached[topic][str(p)] >= end for topic, parts in ends.items() for p, end in parts.items())
 
     def _last(self, kind: str) -> int | None:
         numbers = [int(f.name) for f in (self._folder / kind).glob("*") if f.name.isdigit()]
