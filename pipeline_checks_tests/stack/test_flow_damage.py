@@ -16,7 +16,7 @@ from pipeline_checks.clients.kafka import producer
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.cdc.flow.names import topic_of
-from pipeline_checks.pipelines.cdc.flow.tables import INVENTORY, PRODUCTS, SCHEMA_EVOLUTION_TEST
+from pipeline_checks.pipelines.cdc.flow.tables import INVENTORY, ORDER_ITEMS, PRODUCTS
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.stack.flow_load import filled, mover_is_ready, source
 from pipeline_checks_tests.stack.lake_truth import (
@@ -98,56 +98,58 @@ def test_records_produced_again_are_logged_and_change_no_state(stack: RunningSta
 def evolve(statement: str) -> None:
     """Run a DDL statement between changes of rows."""
     with source() as connection:
-        connection.execute("UPDATE schema_evolution_test SET version = version + 1 WHERE id % 2 = 0")
+        connection.execute("UPDATE products SET stock_quantity = stock_quantity + 1 WHERE product_id % 2 = 0")
         connection.execute(statement)
-        connection.execute("INSERT INTO schema_evolution_test (version) VALUES (9)")
+        connection.execute("INSERT INTO products (product_name, price) VALUES ('new', 9)")
 
 
 def test_columns_added_renamed_and_dropped_in_mid_stream_lose_no_row(stack: RunningStack) -> None:
-    before = set(source_rows(SCHEMA_EVOLUTION_TEST))
+    before = set(source_rows(PRODUCTS))
+    evolve("ALTER TABLE products ADD COLUMN credit DECIMAL(12,3) DEFAULT 1.5")
+    evolve("ALTER TABLE products ADD COLUMN metadata JSONB DEFAULT '{}'")
+    evolve("ALTER TABLE products ADD COLUMN seen TIMESTAMPTZ")
+    evolve("ALTER TABLE products ALTER COLUMN stock_quantity TYPE BIGINT")
+    evolve("ALTER TABLE products ALTER COLUMN category TYPE VARCHAR(200)")
     with source() as connection:
-        connection.execute("ALTER TABLE schema_evolution_test ALTER COLUMN name SET DEFAULT 'unnamed'")
-    evolve("ALTER TABLE schema_evolution_test ADD COLUMN credit DECIMAL(12,3) DEFAULT 1.5")
-    evolve("ALTER TABLE schema_evolution_test ADD COLUMN metadata JSONB DEFAULT '{}'")
-    evolve("ALTER TABLE schema_evolution_test ADD COLUMN seen TIMESTAMPTZ")
-    evolve("ALTER TABLE schema_evolution_test ALTER COLUMN version TYPE BIGINT")
-    evolve("ALTER TABLE schema_evolution_test ALTER COLUMN status TYPE VARCHAR(100)")
-    evolve("ALTER TABLE schema_evolution_test RENAME COLUMN name TO display_name")
-    evolve("ALTER TABLE schema_evolution_test DROP COLUMN description")
-    with source() as connection:
-        connection.execute("UPDATE schema_evolution_test SET version = 2 ^ 40, seen = '2026-01-01T00:00:00.5Z'")
-    settle((SCHEMA_EVOLUTION_TEST,))
-    expected = source_rows(SCHEMA_EVOLUTION_TEST)
+        connection.execute("ALTER TABLE products RENAME COLUMN product_name TO display_name")
+        connection.execute("ALTER TABLE products DROP COLUMN description")
+        connection.execute("UPDATE products SET stock_quantity = 2 ^ 40, seen = '2026-01-01T00:00:00.5Z'")
+    settle((PRODUCTS,))
+    expected = source_rows(PRODUCTS)
     assert before < set(expected)
     for lake in FRAMES:
-        frame = FRAMES[lake]("schema_evolution_test")
-        assert_log(SCHEMA_EVOLUTION_TEST, lake)
+        frame = FRAMES[lake]("products")
+        assert_log(PRODUCTS, lake)
         assert frame.schema["credit"] == pl.Decimal(12, 3)
         assert frame.schema["metadata"] == pl.String
         assert frame.schema["seen"] == pl.Datetime("us", "UTC")
-        found: dict[int, dict[str, Any]] = {row["id"]: row for row in frame.to_dicts()}
+        found: dict[int, dict[str, Any]] = {row["product_id"]: row for row in frame.to_dicts()}
         assert set(found) == set(expected)
         for key, row in expected.items():
             held = found[key]
-            for name in ("version", "status", "display_name", "seen", "created_at", "updated_at"):
+            for name in ("stock_quantity", "category", "display_name", "price", "seen", "created_at", "updated_at"):
                 assert held[name] == row[name], (lake, key, name)
             assert held["credit"] == Decimal("1.500")
             assert held["metadata"] == "{}"
             assert held["description"] is None
-            assert held["name"] is None
+            assert held["product_name"] is None
 
 
 def test_a_truncate_empties_the_current_state_and_what_comes_after_it_is_there(stack: RunningStack) -> None:
     with source() as connection:
-        connection.execute("TRUNCATE schema_evolution_test")
-        connection.execute("INSERT INTO schema_evolution_test (version) VALUES (1), (2)")
+        connection.execute("TRUNCATE order_items")
+        connection.execute(
+            "INSERT INTO order_items (order_id, product_id, quantity, unit_price) "
+            "SELECT min(order_id), (SELECT min(product_id) FROM products), 1, 10 "
+            "FROM orders, generate_series(1, 2) AS n GROUP BY n"
+        )
     source_is_published()
-    settle((SCHEMA_EVOLUTION_TEST,))
-    expected = set(source_rows(SCHEMA_EVOLUTION_TEST))
+    settle((ORDER_ITEMS,))
+    expected = set(source_rows(ORDER_ITEMS))
     assert len(expected) == 2
     for lake in FRAMES:
-        assert set(FRAMES[lake]("schema_evolution_test").get_column("id")) == expected
-        assert_log(SCHEMA_EVOLUTION_TEST, lake)
-        log = FRAMES[lake]("schema_evolution_test_changes").filter(pl.col("_cdc_operation") == "TRUNCATE")
+        assert set(FRAMES[lake]("order_items").get_column("order_item_id")) == expected
+        assert_log(ORDER_ITEMS, lake)
+        log = FRAMES[lake]("order_items_changes").filter(pl.col("_cdc_operation") == "TRUNCATE")
         assert log.height >= 1
-        assert random.choice(log.get_column("id").to_list()) is None
+        assert random.choice(log.get_column("order_item_id").to_list()) is None
