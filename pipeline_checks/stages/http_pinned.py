@@ -11,6 +11,7 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, StageSchema
 from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.columns import chosen
 from pipeline_checks.stages.connect_schema import Encoding
 from pipeline_checks.stages.event_values import convert
 from pipeline_checks.stages.http_pages import read_all
@@ -60,13 +61,7 @@ class PinnedApi:
 
     def rows(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
         """Return the rows; raises TerminalError when a column is not there or a value is not of its type."""
-        table = self._table()
-        if columns is None:
-            return table
-        unknown = [c for c in columns if c not in table.column_names]
-        if unknown:
-            raise TerminalError(f"{self._request} has no column {unknown[0]!r}.")
-        return table.select(list(dict.fromkeys(columns)))
+        return chosen(self._table(), columns, self._request)
 
     @property
     def _request(self) -> str:

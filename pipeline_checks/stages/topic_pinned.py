@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.model.errors import ConfigurationError, TerminalError
+from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.events import (
     CHANGE_OPERATIONS,
     LSN,
@@ -29,6 +29,7 @@ from pipeline_checks.model.measure import (
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.columns import chosen
 from pipeline_checks.stages.connect_schema import as_schema
 from pipeline_checks.values.json_values import to_json_value
 
@@ -78,13 +79,7 @@ class PinnedTopic:
 
     def rows(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
         """Return the events, one a record; see ``model.events`` for their columns."""
-        table = self._table()
-        if columns is None:
-            return table
-        unknown = [c for c in columns if c not in table.column_names]
-        if unknown:
-            raise TerminalError(f"the topic {self._reader.log.topic} has no column {unknown[0]!r}.")
-        return table.select(list(dict.fromkeys(columns)))
+        return chosen(self._table(), columns, f"the topic {self._reader.log.topic}")
 
     def _table(self) -> pyarrow.Table:
         if self._held is None:
