@@ -41,7 +41,8 @@ class Commit:
     ``version`` is the version of a Delta table or the id of an Iceberg snapshot; ``operation`` the word of the writer.
     ``covers`` are the offsets up to which the table holds the events of its topics, None when the commit does not say.
     ``maintenance`` is the word of a commit that only tidied up. ``changes_data`` says whether rows were added or
-    removed other than by rewriting the same rows.
+    removed other than by rewriting the same rows; ``is_first`` whether the table was made by this commit, so that
+    nothing before it has been expired.
     """
 
     version: int
@@ -51,6 +52,7 @@ class Commit:
     covers: OffsetsPosition | None
     maintenance: str | None
     changes_data: bool
+    is_first: bool
 
     def facts(self) -> dict[str, Any]:
         """Return the commit as ``Facts("commits")`` lists it, ``covers`` as topic to partition to next offset."""
@@ -62,6 +64,7 @@ class Commit:
             "covers": None if self.covers is None else self.covers.value(),
             "maintenance": self.maintenance,
             "changes_data": self.changes_data,
+            "is_first": self.is_first,
         }
 
 

@@ -100,6 +100,7 @@ def parse_commit(version: int, text: bytes, covers_name: str | None) -> Commit:
         covers=parse_covers(covers),
         maintenance=None if maintenance is None else str(maintenance),
         changes_data=changes_data,
+        is_first=version == 0,
     )
 
 

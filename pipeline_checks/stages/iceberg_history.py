@@ -53,6 +53,7 @@ def _commit(snapshot: Snapshot, covers_name: str | None) -> Commit:
         covers=parse_covers(properties.get(covers_name)) if covers_name else None,
         maintenance=maintenance,
         changes_data=operation != _REWRITE and maintenance is None and _changed_files(properties),
+        is_first=snapshot.parent_snapshot_id is None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -30,20 +30,25 @@ CLOCK_TOLERANCE = timedelta(milliseconds=50)
 
 @dataclass(frozen=True)
 class Arrival:
-    """At ``instant`` everything below ``offset`` of the partition had arrived at a hop."""
+    """At ``instant`` everything below ``offset`` of the partition had arrived at a hop.
+
+    ``instant`` is None when it had arrived earlier, nobody knows when.
+    """
 
     partition: int
     offset: int
-    instant: datetime
+    instant: datetime | None
 
 
 def table_arrivals(commits: Sequence[Mapping[str, Any]], topic: str) -> list[Arrival]:
-    """Return when each offset arrived in a table, from its commits in order of time."""
+    """Return when each offset arrived in a table, from its retained commits in order of time.
+
+    What the oldest of them covers may have arrived with a commit that has been expired since.
+    """
     arrivals: list[Arrival] = []
-    for commit in commits:
-        covers = (commit.get("covers") or {}).get(topic) or {}
+    for commit, covers, cut_off in _covering(commits, topic):
         instant = datetime.fromisoformat(str(commit["timestamp"]))
-        arrivals += [Arrival(int(p), int(o), instant) for p, o in covers.items()]
+        arrivals += [Arrival(p, o, None if cut_off else instant) for p, o in covers.items()]
     return arrivals
 
 
@@ -52,16 +57,30 @@ def served_arrivals(
 ) -> list[Arrival]:
     """Return when each offset could first be asked of an API that serves the versions of a table.
 
-    A version that was never loaded is served by the next one that was.
+    A version that was never loaded is served by the next one that was. As in ``table_arrivals``, nothing is known of
+    what the oldest retained commit covers.
     """
     loaded = sorted((int(entry["version"]), datetime.fromisoformat(str(entry["loaded_at"]))) for entry in loads)
     arrivals: list[Arrival] = []
-    for commit in commits:
-        covers = (commit.get("covers") or {}).get(topic) or {}
+    for commit, covers, cut_off in _covering(commits, topic):
         served = [instant for version, instant in loaded if version >= int(commit["version"])]
-        if covers and served:
-            arrivals += [Arrival(int(p), int(o), min(served)) for p, o in covers.items()]
+        if served:
+            instant = None if cut_off else min(served)
+            arrivals += [Arrival(p, o, instant) for p, o in covers.items()]
     return arrivals
+
+
+def _covering(
+    commits: Sequence[Mapping[str, Any]], topic: str
+) -> Iterator[tuple[Mapping[str, Any], dict[int, int], bool]]:
+    """Yield the commits that say what they cover of the topic, each with its next offset per partition, and with
+    whether commits before it may have covered the same and have been expired."""
+    cut_off = bool(commits) and not commits[0].get("is_first")
+    for commit in commits:
+        covers = (commit.get("covers") or {}).get(topic)
+        if covers:
+            yield commit, {int(p): int(o) for p, o in covers.items()}, cut_off
+            cut_off = False
 
 
 def measure_latency(

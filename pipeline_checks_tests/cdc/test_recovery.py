@@ -96,12 +96,15 @@ def test_after_a_kill_under_load_it_recovers_within_a_minute_and_everything_is_e
     trial: Trial,
     record_property: Callable[[str, object], None],
 ) -> None:
+    mover = stack.state(MOVER).pid
     with Load(trial.shop.step, RATE, seed=31) as load:
         load.go_on_for(SOME)
         _kill(stack, victim)
         record_property("recovery_seconds", round(_recover(trial.topics), 2))
         load.go_on_for(SOME)
     trial.assert_exact()
+    if victim != MOVER:
+        assert stack.state(MOVER).pid == mover, f"the mover has not outlived the {victim}"
     if victim in (CONNECT, POSTGRES):
         _assert_slot_moves_on()
 

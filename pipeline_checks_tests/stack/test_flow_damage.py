@@ -14,11 +14,11 @@ import pytest
 
 from pipeline_checks.clients.kafka import producer
 from pipeline_checks.clients.settings import setting
-from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.cdc.flow.names import topic_of
 from pipeline_checks.pipelines.cdc.flow.tables import INVENTORY, ORDER_ITEMS, PRODUCTS
+from pipeline_checks_tests.cdc.mover import wait_until_ready
 from pipeline_checks_tests.conftest import RunningStack
-from pipeline_checks_tests.stack.flow_load import filled, mover_is_ready, source
+from pipeline_checks_tests.stack.flow_source import filled, source
 from pipeline_checks_tests.stack.lake_truth import (
     FRAMES,
     assert_current,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.leaves_damage
 def rows(stack: RunningStack) -> None:
     """The source is not empty, and the mover moves."""
     filled()
-    assert Deadline(120).wait_until(mover_is_ready)
+    wait_until_ready(stack)
 
 
 def produce(topic: str, partition: int, key: bytes, *values: bytes) -> None:

@@ -15,7 +15,7 @@ from pipeline_checks.pipelines.cdc.flow.connector import configuration
 from pipeline_checks.pipelines.cdc.flow.names import CONNECTOR
 from pipeline_checks.pipelines.cdc.flow.prepare import prepare, refuse_missing
 from pipeline_checks_tests.conftest import RunningStack
-from pipeline_checks_tests.stack.flow_load import source
+from pipeline_checks_tests.stack.flow_source import source
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pipeline_checks.pipelines.cdc.flow.tables import CUSTOMERS
 from pipeline_checks.pipelines.cdc.seed import change
 from pipeline_checks.pipelines.cdc.seed.generators import large_text
 from pipeline_checks_tests.conftest import RunningStack
-from pipeline_checks_tests.stack.flow_load import filled, insert_customer, source
+from pipeline_checks_tests.stack.flow_source import filled, insert_customer, source
 from pipeline_checks_tests.stack.lake_truth import FRAMES, assert_current, assert_lakes, assert_log, settle
 
 

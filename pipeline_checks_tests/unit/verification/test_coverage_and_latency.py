@@ -50,6 +50,7 @@ def test_the_latency_of_an_event_ends_with_the_first_commit_that_covers_it() -> 
         {"version": 1, "timestamp": (NOON + timedelta(seconds=2)).isoformat(), "covers": {TOPIC: {"0": 2}}},
         {"version": 2, "timestamp": (NOON + timedelta(seconds=8)).isoformat(), "covers": {TOPIC: {"0": 2}}},
     ]
+    commits[0]["is_first"] = True
     sample = measure_latency(
         told, NOON + timedelta(seconds=10), 3600, "commit_to_table", table_arrivals(commits, TOPIC)
     )
@@ -63,6 +64,22 @@ def test_the_latency_of_an_event_ends_with_the_first_commit_that_covers_it() -> 
     assert sorted(served.hops["commit_to_api"]) == pytest.approx([8.0, 9.0])
     assert served.slowest is not None
     assert served.slowest["key"] == {"customer_id": 1}
+
+
+def test_what_the_oldest_retained_commit_covers_arrived_nobody_knows_when() -> None:
+    told = history([event(0, i, "c", i, 10 + i, second=i) for i in range(4)], cut=cut_before(20))
+    commits = [
+        {"version": 6, "timestamp": (NOON + timedelta(seconds=50)).isoformat()},
+        {"version": 7, "timestamp": (NOON + timedelta(seconds=60)).isoformat(), "covers": {TOPIC: {"0": 2}}},
+        {"version": 8, "timestamp": (NOON + timedelta(seconds=61)).isoformat(), "covers": {TOPIC: {"0": 2}}},
+        {"version": 9, "timestamp": (NOON + timedelta(seconds=63)).isoformat(), "covers": {TOPIC: {"0": 4}}},
+    ]
+    loads = [{"version": v, "loaded_at": (NOON + timedelta(seconds=v * 10)).isoformat()} for v in (7, 9)]
+    now = NOON + timedelta(seconds=100)
+    table = measure_latency(told, now, 3600, "commit_to_table", table_arrivals(commits, TOPIC))
+    assert sorted(table.hops["commit_to_table"]) == pytest.approx([60.0, 61.0])
+    served = measure_latency(told, now, 3600, "commit_to_api", served_arrivals(commits, loads, TOPIC))
+    assert sorted(served.hops["commit_to_api"]) == pytest.approx([87.0, 88.0])
 
 
 def test_an_event_that_arrives_before_it_was_committed_goes_backwards() -> None:
