@@ -57,7 +57,7 @@ def read_offset(connect: Connect, name: str) -> Offset:
     """Return the newest committed offset; raises TerminalError when there is no connector of that name."""
     offsets = [parse_offset(entry["offset"]) for entry in connect.offsets(name) if entry.get("offset")]
     if not offsets:
-        if connect.status(name) is None:
+        if connect.config(name) is None:
             raise _absent(name)
         return Offset(None)
     return max(offsets, key=lambda o: o.lsn or 0)
@@ -65,10 +65,14 @@ def read_offset(connect: Connect, name: str) -> Offset:
 
 def connector_facts(connect: Connect, name: str, expected_tasks: int, expected: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``name``, ``state``, ``type``, ``tasks`` (id, state, trace), ``config`` without secrets, and what is
-    expected of it: ``expected_tasks`` and ``expected_config``."""
+    expected of it: ``expected_tasks`` and ``expected_config``.
+
+    A connector that was registered a moment ago has no status yet: no worker has been given it.
+    """
     status, config = connect.status(name), connect.config(name)
-    if status is None or config is None:
+    if config is None:
         raise _absent(name)
+    status = status or {"connector": {"state": "UNASSIGNED"}}
     tasks = [
         {"id": t.get("id"), "state": t.get("state"), "trace": (t.get("trace") or "")[:_TRACE_CHARACTERS]}
         for t in status.get("tasks", ())
