@@ -55,6 +55,13 @@ def has_event_history(stage: StageDeclaration) -> bool:
     return says_what_it_covers(stage) and stage.row_meaning == "changes" and not is_source(stage)
 
 
+def is_reconcilable(stage: StageDeclaration) -> bool:
+    """Whether the values of each row can be set against those of the stage that it is made from."""
+    if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters" or not stage.contract.key:
+        return False
+    return is_event_topic(stage) or is_served(stage) or says_what_it_covers(stage)
+
+
 def is_comparable_when_behind(stage: StageDeclaration) -> bool:
     """Whether the keys of a stage that does not cover the cut can still be compared.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,17 +11,19 @@ from pipeline_checks.checks.applicability import is_comparable_when_behind, is_e
 from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplicate_measures
 from pipeline_checks.checks.judging import conclude, counted, inexact, json_key, named_key, promise_of
 from pipeline_checks.model.check import CheckConfiguration, Evidence
-from pipeline_checks.model.finding import Finding, FindingKind
+from pipeline_checks.model.finding import Finding
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
     DuplicateKeys,
     Facts,
     KeyComparison,
     KeyDifference,
+    KeyPlace,
+    KeyRange,
     Measure,
     RowCount,
 )
-from pipeline_checks.model.position import OffsetsPosition, Position
+from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement, Verdict
 
@@ -109,6 +111,7 @@ class _KeyFindings:
             self.missing, self.unexpected = difference.missing_total, difference.unexpected_total
             self.findings = (
                 *(_of_key(evidence, "missing", difference, k, p) for k, p in difference.missing),
+                *(_of_range(evidence, r) for r in difference.ranges),
                 *(_of_key(evidence, "unexpected", difference, k, p) for k, p in difference.unexpected),
             )
         if difference.rows > difference.distinct_keys:
@@ -121,20 +124,52 @@ class _KeyFindings:
 
 
 def _of_key(
-    evidence: Evidence, kind: FindingKind, difference: KeyDifference, key: Mapping[str, Any], place: Any
+    evidence: Evidence,
+    kind: Literal["missing", "unexpected"],
+    difference: KeyDifference,
+    key: Mapping[str, Any],
+    place: KeyPlace | None,
 ) -> Finding:
-    name = evidence.stage.name
+    name, place = evidence.stage.name, place or KeyPlace()
     against = " and ".join(difference.against)
-    said = f"is missing from {name}" if kind == "missing" else f"stands in {name} and should not"
+    is_missing = kind == "missing"
+    said = f"is missing from {name}" if is_missing else f"stands in {name} and should not"
     by = f", by {against}" if against else ""
+    first = f", first at {place.stage}" if place.stage else ""
+    last = ""
+    if place.event is not None:
+        last = f"; its last event{', a delete,' if place.is_deleted else ''} is at {place.event.value()}"
     return Finding(
-        kind,
-        name,
-        f"{named_key(key)} {said}{by}",
+        "resurrected" if not is_missing and place.is_deleted and not place.stage else kind,
+        place.stage or name,
+        f"{named_key(key)} {said}{by}{first}{last}",
         key=json_key(key),
-        position=place if isinstance(place, Position) else evidence.position,
-        expected=1 if kind == "missing" else 0,
-        seen=0 if kind == "missing" else 1,
+        position=evidence.position,
+        expected=1 if is_missing else 0,
+        seen=0 if is_missing else 1,
+        extra={
+            **({} if place.event is None else {"last_event": place.event.to_json()}),
+            **({"seen_at": name} if place.stage else {}),
+        },
+    )
+
+
+def _of_range(evidence: Evidence, lost: KeyRange) -> Finding:
+    name = evidence.stage.name
+    where = f"partition {lost.partition}, offsets {lost.first}-{lost.last} of {lost.topic}"
+    return Finding(
+        "missing",
+        name,
+        f"{counted(lost.keys, 'key')} are missing from {name}: all whose last events stand at {where}",
+        position=evidence.position,
+        detail="range",
+        expected=lost.keys,
+        seen=0,
+        extra={
+            "keys": [json_key(key) for key in lost.sample],
+            "keys_total": lost.keys,
+            "events": {"topic": lost.topic, "partition": lost.partition, "first": lost.first, "last": lost.last},
+        },
     )
 
 

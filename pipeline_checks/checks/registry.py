@@ -15,6 +15,7 @@ KINDS: Final[tuple[str, ...]] = (
     "schema",
     "duplicates",
     "freshness",
+    "reconcile",
     "nulls",
     "values",
     "latency",

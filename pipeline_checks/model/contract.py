@@ -13,6 +13,7 @@ class Column(BaseModel):
     """One promised column.
 
     A bare type name (``int64``) is short for ``{type: int64}``. ``nullable`` says whether NULL is allowed.
+    ``computed`` is the SQL over one upstream row that gives the column at the stage whose upstream does not have it.
     Every further field (``min``, ``max``, ``accepted``, ``matches``, ...) is a promise of the check module that
     reads it; see ``promises``.
     """
@@ -21,6 +22,7 @@ class Column(BaseModel):
 
     type: LogicalType
     nullable: bool = True
+    computed: str | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -6,11 +6,13 @@ The algebra is closed: every engine compiles exactly the predicates and row meas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from pipeline_checks.model.position import Position
 
 Scalar = bool | int | float | Decimal | str | datetime
 """A literal in a predicate."""
@@ -169,14 +171,44 @@ class KeyComparison(Measure):
 
 
 @dataclass(frozen=True)
+class KeyPlace:
+    """Where a key went wrong.
+
+    ``stage`` is the first stage that has it wrong, None for the stage itself. ``event`` is the last event of the key
+    that the stage covers, in the topic of ``event_stage``; ``is_deleted`` says that it deleted the key.
+    """
+
+    stage: str | None = None
+    event_stage: str | None = None
+    event: Position | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """Keys that are missing together: all whose last events lie in one stretch of a partition.
+
+    ``first`` and ``last`` are offsets in the ``topic`` of ``stage``, both inclusive; ``keys`` is their number.
+    """
+
+    stage: str
+    topic: str
+    partition: int
+    first: int
+    last: int
+    keys: int
+    sample: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class KeyDifference:
     """Value of ``KeyComparison``.
 
     ``expected_rows`` is the number of rows the stage must hold at its own position; ``unknown_keys`` counts keys about
     which nothing can be said, because retention or compaction took their events away. ``missing`` and ``unexpected``
-    are samples (key, position or None where it should be); the totals stand beside them. ``against`` names the
-    stages whose data the expectation was made of. Of a topic of changes, rows and keys are those that exist after
-    folding the events of the cut, not the events.
+    are samples (key, place or None when nothing is known of it); the totals stand beside them. ``ranges`` tell of
+    missing keys that are not in the sample. ``against`` names the stages whose data the expectation was made of.
+    Of a topic of changes, rows and keys are those that exist after folding the events of the cut, not the events.
     """
 
     rows: int
@@ -184,9 +216,63 @@ class KeyDifference:
     expected_rows: int
     missing_total: int
     unexpected_total: int
-    missing: tuple[tuple[Mapping[str, Any], Any], ...] = ()
-    unexpected: tuple[tuple[Mapping[str, Any], Any], ...] = ()
+    missing: tuple[tuple[Mapping[str, Any], KeyPlace | None], ...] = ()
+    unexpected: tuple[tuple[Mapping[str, Any], KeyPlace | None], ...] = ()
+    ranges: tuple[KeyRange, ...] = ()
     unknown_keys: int = 0
+    against: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowComparison(Measure):
+    """The values of the stage's rows against those they must have; value: ``RowDifference``."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row as one stage on its way has it.
+
+    ``position`` is the place of the row there: the offset of its event, the version of a table. ``values`` are those
+    of the columns that differ somewhere on the way, as JSON values; None where the stage has no such row.
+    """
+
+    stage: str
+    position: Position | None
+    values: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row that stands in the stage with other values than it must have.
+
+    ``expected`` and ``seen`` hold the columns that differ, as JSON values. ``stage`` is the first whose row differs
+    from that of the stage before it, ``position`` its place there. ``is_stale`` says that the values are those of an
+    earlier state of the row. ``steps`` are the stages passed, the source first.
+    """
+
+    key: Mapping[str, Any]
+    expected: Mapping[str, Any]
+    seen: Mapping[str, Any]
+    stage: str
+    position: Position | None
+    is_stale: bool = False
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """Value of ``RowComparison``: of the keys that both sides hold, those whose values differ, with a sample of them.
+
+    ``skipped`` tells of columns that could not be compared why; ``unknown_rows`` counts rows of which a value is not
+    known, since the topic does not have it. ``against`` names the stages whose data the expectation was made of.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    changed_total: int
+    changed: tuple[ChangedRow, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    unknown_rows: int = 0
     against: tuple[str, ...] = ()
 
 

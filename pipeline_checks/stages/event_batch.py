@@ -59,14 +59,14 @@ class Malformed:
 class EventTable:
     """Events as an Arrow table in order of partition and offset, with what was noticed on the way.
 
-    ``unavailable`` are the rows (partition, offset) by column whose value Debezium could not tell; ``unconvertible``
-    counts values by column that have no place in the promised type. Both stand as NULL.
+    ``unavailable`` are the events (partition, offset) by column whose value Debezium could not tell, ``unconvertible``
+    those whose value has no place in the promised type. Both stand as NULL.
     """
 
     table: pyarrow.Table
     malformed: list[Malformed] = field(default_factory=list)
     unavailable: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    unconvertible: dict[str, int] = field(default_factory=dict)
+    unconvertible: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
 def event_schema(columns: Mapping[str, LogicalType]) -> pyarrow.Schema:
@@ -136,7 +136,8 @@ def _group_table(
         encoding, scale = (None, 0) if source is None else (source.encoding, source.scale)
         converted = convert(values, type_, encoding, scale)
         if converted.unconvertible:
-            result.unconvertible[name] = result.unconvertible.get(name, 0) + len(converted.unconvertible)
+            places = ((group.partition[i], group.offset[i]) for i in converted.unconvertible)
+            result.unconvertible.setdefault(name, []).extend(places)
         arrays.append(converted.array)
     return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline_checks.model.contract import Contract
@@ -15,7 +15,7 @@ from pipeline_checks.stages.connect_schema import ConnectField, reported_type
 from pipeline_checks.stages.event_batch import EventGroup, Malformed, build_table, event_schema
 from pipeline_checks.stages.topic_log import TopicLog
 from pipeline_checks.stages.topic_pinned import PinnedTopic
-from pipeline_checks.stages.unavailable import fill_unavailable
+from pipeline_checks.stages.unavailable import Coordinates, fill_unavailable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -51,8 +51,8 @@ class TopicReader:
         self.tells_replays = tells_replays
         self.log = TopicLog(bootstrap, topic)
         self.malformed: list[Malformed] = []
-        self.unavailable: dict[str, int] = {}
-        self.unconvertible: dict[str, int] = {}
+        self.unavailable: dict[str, list[Coordinates]] = {}
+        self.unconvertible: dict[str, list[Coordinates]] = {}
         self._table: pyarrow.Table | None = None
         self._columns: dict[str, LogicalType] = {}
         self._read_to: dict[int, int] = {}
@@ -87,6 +87,11 @@ class TopicReader:
             return table
         return _between(table, begin, limits)
 
+    def untold(self, columns: Collection[str]) -> set[Coordinates]:
+        """Return the events read so far that have a NULL in one of the columns because the value is not known."""
+        told = (*self.unavailable.items(), *self.unconvertible.items())
+        return {place for name, places in told if name in columns for place in places}
+
     def close(self) -> None:
         """Give back the connection. Events that were read stay with the pinned topics that hold them."""
         self.log.close()
@@ -111,9 +116,9 @@ class TopicReader:
                 merged = merged.sort_by([(PARTITION, "ascending"), (OFFSET, "ascending")]).combine_chunks()
             merged, missing = fill_unavailable(merged, fresh.unavailable, self.contract.key, self.decoder.old_keys)
             self.malformed += fresh.malformed
-            for total, counted in ((self.unavailable, missing), (self.unconvertible, fresh.unconvertible)):
-                for name, count in counted.items():
-                    total[name] = total.get(name, 0) + count
+            for total, found in ((self.unavailable, missing), (self.unconvertible, fresh.unconvertible)):
+                for name, places in found.items():
+                    total.setdefault(name, []).extend(places)
             self._table = merged
             self._read_to = {p: max(o, self._read_to.get(p, 0)) for p, o in {**self._read_to, **end}.items()}
         return self._table

@@ -135,7 +135,8 @@ class PinnedTopic:
             if topic == "malformed":
                 end = self.position.partitions(reader.log.topic)
                 return [m.to_json() for m in reader.malformed if m.offset < end.get(m.partition, 0)]
-            return dict(reader.unavailable if topic == "unavailable" else reader.unconvertible)
+            untold = reader.unavailable if topic == "unavailable" else reader.unconvertible
+            return {name: len(places) for name, places in untold.items()}
         raise ConfigurationError(f"a topic tells nothing of {topic!r}.", next_step=f"It tells: {', '.join(_TELLS)}.")
 
 

@@ -30,8 +30,8 @@ def fill_unavailable(
     unavailable: Mapping[str, Sequence[Coordinates]],
     key: Sequence[str],
     old_keys: Mapping[Coordinates, Mapping[str, Any]],
-) -> tuple[pyarrow.Table, dict[str, int]]:
-    """Return the table with what could be filled in, and how many values of each column could not.
+) -> tuple[pyarrow.Table, dict[str, list[Coordinates]]]:
+    """Return the table with what could be filled in, and by column the events whose value could not.
 
     ``table`` has the events in order of partition and offset. An update takes the value of the event before it; the row
     under a new key takes it from the row under its old key, which is named by a header of the event or found by the
@@ -49,7 +49,7 @@ def fill_unavailable(
             by_key.setdefault(event.key, []).append(event)
         elif event.op == DELETE:
             deletes[event.tx_id, event.lsn] = event
-    missing: dict[str, int] = {}
+    missing: dict[str, list[Coordinates]] = {}
     for column, marked in unavailable.items():
         known: list[Any] = table.column(column).to_pylist()
         unknown = set(marked)
@@ -59,7 +59,7 @@ def fill_unavailable(
                 known[events[at].row] = known[source.row]
                 unknown.discard(at)
         if unknown:
-            missing[column] = len(unknown)
+            missing[column] = sorted(unknown)
         place = table.schema.get_field_index(column)
         table = table.set_column(place, table.schema.field(place), pa.array(known, table.schema.field(place).type))
     return table, missing

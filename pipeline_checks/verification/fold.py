@@ -25,6 +25,11 @@ def fold_presence(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFr
 
     ``events`` has the columns of ``model.events`` and the key columns, in any order.
     """
+    return fold_rows(events, key).select(*key, PARTITION, OFFSET, LSN, PRESENT)
+
+
+def fold_rows(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+    """Return the deciding event of each key, with all its columns and ``PRESENT``."""
     import polars
 
     truncated_at = events.filter(polars.col(OP) == TRUNCATE).get_column(LSN).max()
@@ -33,4 +38,4 @@ def fold_presence(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFr
     present = polars.col(OP).is_in(ROW_OPERATIONS)
     if truncated_at is not None:
         present = present & (polars.col(LSN) > polars.lit(truncated_at))
-    return last.select(*key, PARTITION, OFFSET, LSN, present.alias(PRESENT))
+    return last.with_columns(present.alias(PRESENT))

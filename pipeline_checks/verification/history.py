@@ -25,11 +25,16 @@ from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     import polars
     import pyarrow
 
 IN_CUT = "__in_cut"
 """bool: the event belongs to a transaction of the cut"""
+
+UNTOLD = "__untold"
+"""bool: a value of the event is not known and stands as NULL"""
 
 _VALUE_OPERATIONS = (*CHANGE_OPERATIONS, TRUNCATE)
 
@@ -39,6 +44,10 @@ class EventReader(Protocol):
 
     def events(self, start: OffsetsPosition | None, end: OffsetsPosition) -> pyarrow.Table:
         """Return the events from ``start`` (the beginning when None) up to ``end`` (exclusive)."""
+        ...
+
+    def untold(self, columns: Collection[str]) -> set[tuple[int, int]]:
+        """Return the events (partition, offset) that have a NULL in one of the columns as the value is not known."""
         ...
 
 
@@ -91,6 +100,18 @@ class TopicHistory:
         more = self._mark(self._reader.events(self.end, end).select([*EVENT_COLUMNS, *self.key]))
         self.frame = polars.concat([self.frame, more])
         self.end = end
+
+    def rows(self, columns: Sequence[str]) -> polars.DataFrame:
+        """Return all events read so far with these columns of the row, and ``UNTOLD``."""
+        import polars
+
+        wanted = list(dict.fromkeys((*EVENT_COLUMNS, *self.key, *columns)))
+        frame = self._mark(self._reader.events(None, self.end).select(wanted))
+        untold = sorted(self._reader.untold(columns))
+        schema = {PARTITION: frame.schema[PARTITION], OFFSET: frame.schema[OFFSET]}
+        places = polars.DataFrame(untold, schema=schema, orient="row").with_columns(polars.lit(True).alias(UNTOLD))
+        joined = frame.join(places, on=[PARTITION, OFFSET], how="left", maintain_order="left")
+        return joined.with_columns(polars.col(UNTOLD).fill_null(False))
 
     def _mark(self, rows: object) -> polars.DataFrame:
         import polars

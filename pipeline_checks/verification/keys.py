@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.events import OFFSET, PARTITION
-from pipeline_checks.model.measure import KEY_SAMPLE, KeyDifference
+from pipeline_checks.model.measure import KEY_SAMPLE, KeyDifference, KeyPlace
 from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.fold import PRESENT, fold_presence
 from pipeline_checks.verification.history import IN_CUT, TopicHistory
 
 if TYPE_CHECKING:
     import polars
+
+    from pipeline_checks.verification.key_blame import KeyBlame
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,25 @@ def _typed_as(history: TopicHistory, source: polars.DataFrame) -> polars.DataFra
     return source.select(*history.key).cast({k: history.frame.schema[k] for k in history.key})
 
 
+def moved_keys(history: TopicHistory, covers: OffsetsPosition) -> polars.DataFrame | None:
+    """Return the keys with an event on different sides of the cut and of a table's position, each once.
+
+    None stands for all keys: a truncate between cut and position touches every one.
+    """
+    import polars
+
+    key, coordinates = list(history.key), [PARTITION, OFFSET]
+    events = history.values()
+    applied = history.below(events, covers)
+    after_cut = applied.filter(~polars.col(IN_CUT))
+    in_cut = events.filter(polars.col(IN_CUT))
+    not_applied = in_cut.join(applied.select(coordinates), on=coordinates, how="anti")
+    between = polars.concat([after_cut, not_applied])
+    if between.filter(polars.any_horizontal(polars.col(k).is_null() for k in key)).height:
+        return None
+    return between.select(*key).unique()
+
+
 def expected_in_table(
     history: TopicHistory, source: polars.DataFrame | None, covers: OffsetsPosition, against: tuple[str, ...]
 ) -> ExpectedKeys:
@@ -56,16 +78,9 @@ def expected_in_table(
     present = _presence(folded.filter(polars.col(PRESENT)), key)
     if source is None:
         return ExpectedKeys(present, present.clear(), against)
-    coordinates = [PARTITION, OFFSET]
-    in_cut = events.filter(polars.col(IN_CUT))
-    after_cut = applied.filter(~polars.col(IN_CUT))
-    not_applied = in_cut.join(applied.select(coordinates), on=coordinates, how="anti")
-    truncated = polars.concat([after_cut, not_applied]).filter(
-        polars.any_horizontal(polars.col(k).is_null() for k in key)
-    )
-    if truncated.height:
-        return ExpectedKeys(present, present.clear(), against)  # a truncate between cut and position touches every key
-    moved = polars.concat([after_cut, not_applied]).select(*key).unique()
+    moved = moved_keys(history, covers)
+    if moved is None:
+        return ExpectedKeys(present, present.clear(), against)
     source_keys = _typed_as(history, source)
     unmoved = source_keys.join(moved, on=key, how="anti", nulls_equal=True)
     decided = present.join(moved, on=key, how="semi", nulls_equal=True)
@@ -104,15 +119,11 @@ def record_keys(history: TopicHistory, frame: polars.DataFrame, key: Sequence[st
 
 
 def compare(
-    found: polars.DataFrame,
-    expected: ExpectedKeys,
-    key: Sequence[str],
-    to_json: Callable[[Any], Any],
-    positions: Callable[[Mapping[str, Any]], Any] | None = None,
+    found: polars.DataFrame, expected: ExpectedKeys, key: Sequence[str], blame: KeyBlame | None = None
 ) -> KeyDifference:
     """Set the keys found against those expected.
 
-    ``found`` has one row a row of the stage. ``to_json`` makes a JSON value of a key value.
+    ``found`` has one row a row of the stage. ``blame`` tells of a key that differs where it went wrong.
     """
     key = list(key)
     found_keys = found.select(*key)
@@ -125,20 +136,25 @@ def compare(
     unexpected = distinct.join(aligned, on=key, how="anti", nulls_equal=True).join(
         unknown, on=key, how="anti", nulls_equal=True
     )
-
-    def sample(frame: polars.DataFrame) -> tuple[tuple[dict[str, Any], Any], ...]:
-        rows = frame.sort(key).head(KEY_SAMPLE).iter_rows(named=True)
-        named = [{k: to_json(v) for k, v in row.items()} for row in rows]
-        return tuple((row, positions(row) if positions else None) for row in named)
-
+    ranges, single = ([], missing) if blame is None else blame.ranges(missing)
     return KeyDifference(
         rows=found_keys.height,
         distinct_keys=distinct.height,
         expected_rows=aligned.height,
         missing_total=missing.height,
         unexpected_total=unexpected.height,
-        missing=sample(missing),
-        unexpected=sample(unexpected),
+        missing=_sample(single, key, blame),
+        unexpected=_sample(unexpected, key, blame),
+        ranges=tuple(ranges),
         unknown_keys=unknown.height,
         against=expected.against,
     )
+
+
+def _sample(
+    frame: polars.DataFrame, key: Sequence[str], blame: KeyBlame | None
+) -> tuple[tuple[dict[str, Any], KeyPlace | None], ...]:
+    first = frame.sort(key).head(KEY_SAMPLE)
+    named = ({k: to_json_value(v) for k, v in row.items()} for row in first.iter_rows(named=True))
+    places = [None] * first.height if blame is None or not first.height else blame.places(first)
+    return tuple(zip(named, places, strict=True))

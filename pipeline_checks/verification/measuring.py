@@ -15,32 +15,29 @@ from pipeline_checks.model.measure import (
     DuplicateKeys,
     Facts,
     KeyComparison,
-    KeyDifference,
     Latencies,
     LatencySample,
     Measure,
     Measured,
+    RowComparison,
     RowMeasure,
     StageSchema,
     UpstreamDuplicates,
     UpstreamSchemas,
 )
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
-from pipeline_checks.values.json_values import to_json_value
-from pipeline_checks.verification import keys
-from pipeline_checks.verification.coverage import owed_events
+from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
-from pipeline_checks.verification.pinning import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS, Pinner, read_keys
+from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
+from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
-    import polars
-
     from pipeline_checks.model.stage import Rows
 
 Answer = Measured | Exception
+_DERIVED = Coverage | UpstreamSchemas | UpstreamDuplicates | KeyComparison | RowComparison | Latencies
 
 
 class Measurer:
@@ -49,6 +46,8 @@ class Measurer:
     def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
         self._pipeline = pipeline
         self._pinner = pinner
+        self._keys = KeyComparer(pipeline, pinner)
+        self._reconciler = Reconciler(pipeline, pinner)
         self._known: dict[tuple[str, int, Measure], Answer] = {}
 
     def measure(
@@ -66,11 +65,7 @@ class Measurer:
         pinned, known = settled.pinned, self._known
         identity = id(pinned)
         open_ = frozenset(m for m in measures if (name, identity, m) not in known)
-        derived = {
-            m
-            for m in open_
-            if isinstance(m, Coverage | UpstreamSchemas | UpstreamDuplicates | KeyComparison | Latencies)
-        }
+        derived = {m for m in open_ if isinstance(m, _DERIVED)}
         answers = self._ask(pinned, settled.declaration, open_ - derived, cheaply)
         for measure in derived:
             answers[measure] = self._derive(settled, measure)
@@ -116,9 +111,11 @@ class Measurer:
             return (
                 None if above is None or not above.contract.key else self._of(above, DuplicateKeys(above.contract.key))
             )
+        if isinstance(measure, RowComparison):
+            return self._reconciler.difference(settled)
         if isinstance(measure, Latencies):
             return self._latencies(settled, measure.window)
-        return self._key_difference(settled)
+        return self._keys.difference(settled)
 
     def _of(self, stage: StageDeclaration, measure: Measure) -> Any:
         answer = self.measure(self._pinner.settled(stage), frozenset({measure})).get(measure)
@@ -141,65 +138,6 @@ class Measurer:
         arrivals = served_arrivals(commits, self._of(declaration, Facts("versions")), history.topic)
         return measure_latency(history, now(), window, "commit_to_api", arrivals)
 
-    def _key_difference(self, settled: Settled) -> KeyDifference:
-        declaration, pinned = settled.declaration, settled.pinned
-        assert pinned is not None
-        key = declaration.contract.key
-        found: polars.DataFrame
-        if not declaration.from_:  # there is nothing before it that could tell what it must hold
-            is_source = declaration.kind in SOURCE_KINDS
-            found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)
-            return keys.compare(found, keys.ExpectedKeys(found.unique(), found.clear(), ()), key, to_json_value)
-        source = self._pinner.source_of(declaration)
-        if declaration.kind in TOPIC_KINDS:
-            history = self._pinner.history(declaration.name)
-            if source is None:
-                raise TransientError(f"{declaration.name} has no source to compare its keys with")
-            against = (source.name,)
-            found, expected = keys.expected_in_topic(history, self._pinner.source_keys(source), against)
-            return keys.compare(found, expected, key, to_json_value)
-        if declaration.kind in SERVED_KINDS:
-            table = self._pipeline.upstream(declaration)[0]
-            held = read_keys(self._pinned(table), table.contract.key).unique()
-            found = read_keys(pinned, key)
-            return keys.compare(found, keys.ExpectedKeys(held, held.clear(), (table.name,)), key, to_json_value)
-        return self._table_difference(settled, source)
-
-    def _table_difference(self, settled: Settled, source: StageDeclaration | None) -> KeyDifference:
-        import polars
-
-        declaration, pinned = settled.declaration, settled.pinned
-        assert pinned is not None
-        key = declaration.contract.key
-        topics = self._pinner.topics_of(declaration)
-        if not topics:
-            raise TransientError(f"what {declaration.name} must hold is not known: it is not made from a topic")
-        covers = settled.covers or OffsetsPosition.of({})
-        found = read_keys(pinned, key)
-        histories = [self._pinner.history(t.name) for t in topics]
-        if declaration.row_meaning == "current":
-            passed = self._pinner.settled(topics[0]).coverage.covers_cut is True and source is not None
-            rows = self._pinner.source_keys(source) if passed and source is not None else None
-            against = (*((source.name,) if rows is not None and source is not None else ()), topics[0].name)
-            expected = keys.expected_in_table(histories[0], rows, covers, against)
-            return keys.compare(found, expected, key, to_json_value)
-        owed = []
-        for history in histories:
-            frame = (
-                owed_events(history, "dead_letters") if declaration.row_meaning == "dead_letters" else history.values()
-            )
-            owed.append(keys.record_keys(history, history.below(frame, covers), key))
-            found = _retained(found, history, key)
-        all_owed = polars.concat(owed)
-        expected = keys.ExpectedKeys(all_owed, all_owed.clear(), tuple(t.name for t in topics))
-        return keys.compare(found, expected, key, to_json_value)
-
-    def _pinned(self, stage: StageDeclaration) -> PinnedStage:
-        settled = self._pinner.settled(stage)
-        if settled.pinned is None:
-            raise settled.problem or TransientError(f"{stage.name} could not be read")
-        return settled.pinned
-
 
 def _at_once_or_singly(
     ask: Callable[[frozenset[Any]], Mapping[Measure, Measured]], measures: frozenset[Any]
@@ -211,19 +149,6 @@ def _at_once_or_singly(
         if len(measures) == 1:
             return {m: problem for m in measures}
     return {m: a for measure in measures for m, a in _at_once_or_singly(ask, frozenset({measure})).items()}
-
-
-def _retained(found: polars.DataFrame, history: Any, key: tuple[str, ...]) -> polars.DataFrame:
-    """Leave out rows whose record the topic no longer has: nothing can be said of them."""
-    import polars
-
-    topic, partition, offset = key
-    gone = polars.lit(False)
-    for number, begin in history.begin.items():
-        gone = gone | (
-            (polars.col(topic) == history.topic) & (polars.col(partition) == number) & (polars.col(offset) < begin)
-        )
-    return found.filter(~gone)
 
 
 def _row_factory(pinned: PinnedStage, declaration: StageDeclaration) -> Callable[[Sequence[str] | None], Rows]:

@@ -23,7 +23,9 @@ from pipeline_checks.model.measure import (
     Maximum,
     Measure,
     Measured,
+    RowComparison,
     RowCount,
+    RowDifference,
     StageSchema,
     UpstreamDuplicates,
     UpstreamSchemas,
@@ -178,6 +180,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return COVERED
         case KeyComparison():
             return difference(rows)
+        case RowComparison():
+            return RowDifference(rows, ("order_id", "status"), 0)
         case DuplicateKeys():
             return DuplicateSample(0, 0)
         case UpstreamDuplicates():

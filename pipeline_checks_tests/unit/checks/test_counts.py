@@ -13,6 +13,8 @@ from pipeline_checks.model.measure import (
     Facts,
     Grade,
     KeyComparison,
+    KeyPlace,
+    KeyRange,
     Measured,
     RowCount,
     UpstreamDuplicates,
@@ -60,11 +62,40 @@ def test_a_missing_key_is_named_with_the_position_at_which_it_was_missed() -> No
     assert "by pg_orders and topic_orders" in finding.message
 
 
-def test_a_missing_key_of_which_the_place_is_known_is_named_with_it() -> None:
-    place = OffsetsPosition.of({"shop.orders": {1: 8}})
-    lost = difference(rows=9, expected_rows=10, missing_total=1, missing=(({"order_id": 4}, place),))
-    (finding,) = judge("counts", topic(), {KeyComparison(): lost}).findings
-    assert finding.position == place
+def test_a_missing_key_is_told_with_its_last_event_and_the_stage_that_lost_it() -> None:
+    event = OffsetsPosition.of({"shop.orders": {1: 8}})
+    lost = difference(
+        rows=8,
+        expected_rows=10,
+        missing_total=2,
+        missing=(
+            ({"order_id": 4}, KeyPlace(event_stage="topic_orders", event=event)),
+            ({"order_id": 5}, KeyPlace(stage="topic_orders")),
+        ),
+    )
+    own, before = judge("counts", table(), {KeyComparison(): lost, RowCount(): 8}).findings
+    assert (own.kind, own.stage, own.extra["last_event"]) == ("missing", "orders", event.to_json())
+    assert (before.kind, before.stage, before.extra) == ("missing", "topic_orders", {"seen_at": "orders"})
+
+
+def test_a_deleted_key_that_stands_again_is_resurrected() -> None:
+    event = OffsetsPosition.of({"shop.orders": {1: 8}})
+    place = KeyPlace(event_stage="topic_orders", event=event, is_deleted=True)
+    more = difference(rows=11, expected_rows=10, unexpected_total=1, unexpected=(({"order_id": 4}, place),))
+    (finding,) = judge("counts", table(), {KeyComparison(): more, RowCount(): 11}).findings
+    assert (finding.kind, finding.key, finding.stage) == ("resurrected", {"order_id": 4}, "orders")
+    assert "a delete, is at" in finding.message
+
+
+def test_keys_lost_in_one_stretch_are_one_finding() -> None:
+    stretch = KeyRange("topic_orders", "shop.orders", 2, 1200, 1399, 187, ({"order_id": 3},))
+    lost = difference(rows=13, expected_rows=200, missing_total=187, ranges=(stretch,))
+    judgement = judge("counts", table(), {KeyComparison(): lost, RowCount(): 13})
+    (finding,) = judgement.findings
+    assert (finding.kind, finding.detail, finding.expected) == ("missing", "range", 187)
+    assert "partition 2, offsets 1200-1399" in finding.message
+    assert finding.extra["keys"] == [{"order_id": 3}]
+    assert judgement.findings_total == 187
 
 
 def test_an_unexpected_key_is_named() -> None:

@@ -28,7 +28,9 @@ from pipeline_checks.model.measure import (
     LatencySample,
     Measure,
     Measured,
+    RowComparison,
     RowCount,
+    RowDifference,
     StageSchema,
     UpstreamDuplicates,
     UpstreamSchemas,
@@ -57,10 +59,10 @@ from pipeline_checks_tests.unit.checks.cases import (
 ALL: tuple[Callable[..., AnyStage], ...] = (source, topic, table, change_log, api, connector)
 EXPECTED = {
     source: "counts schema duplicates freshness nulls values",
-    topic: "counts schema duplicates freshness nulls values latency",
-    table: "counts schema duplicates freshness nulls values continuity",
-    change_log: "counts schema duplicates freshness nulls latency continuity",
-    api: "counts schema duplicates freshness nulls values latency",
+    topic: "counts schema duplicates freshness reconcile nulls values latency",
+    table: "counts schema duplicates freshness reconcile nulls values continuity",
+    change_log: "counts schema duplicates freshness reconcile nulls latency continuity",
+    api: "counts schema duplicates freshness reconcile nulls values latency",
     connector: "continuity",
 }
 
@@ -133,6 +135,8 @@ def values_of(draw: st.DrawFn, measure: Measure, rows: int) -> Any:
                 unexpected_total=more,
                 unknown_keys=draw(COUNTS),
             )
+        case RowComparison():
+            return RowDifference(rows, ("order_id", "status"), draw(st.integers(0, rows)), unknown_rows=draw(COUNTS))
         case DuplicateKeys() | UpstreamDuplicates():
             return duplicates(draw(st.integers(0, rows)))
         case StageSchema():

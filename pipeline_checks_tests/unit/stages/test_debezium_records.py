@@ -155,7 +155,7 @@ def test_a_value_that_its_column_cannot_hold_is_null_and_counted() -> None:
     )
     assert table.table.column("amount").to_pylist() == [None, Decimal("2.00"), None]
     assert table.table.column(events.OP).to_pylist() == ["c", "c", "c"]
-    assert table.unconvertible == {"amount": 2}
+    assert {c: len(places) for c, places in table.unconvertible.items()} == {"amount": 2}
 
 
 @pytest.mark.parametrize("placeholder", [PLACEHOLDER, [PLACEHOLDER], "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="])

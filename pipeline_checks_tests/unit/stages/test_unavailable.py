@@ -45,7 +45,7 @@ def test_a_real_null_is_taken_over_as_null() -> None:
 
 
 def test_a_value_whose_event_is_gone_stays_null_and_is_counted() -> None:
-    assert filled([event(0, 2, "u", 1, 2, 20)], (0, 2)) == ([None], {"big": 1})
+    assert filled([event(0, 2, "u", 1, 2, 20)], (0, 2)) == ([None], {"big": [(0, 2)]})
 
 
 def test_a_row_under_a_new_key_takes_the_value_from_its_former_key_by_the_delete_of_the_same_change() -> None:
@@ -65,7 +65,7 @@ def test_a_row_under_a_new_key_takes_the_value_from_the_key_that_a_header_names(
 
 def test_a_new_key_never_takes_the_value_of_another_row_that_had_it_before() -> None:
     rows = [event(1, 0, "c", 2, 1, 5, "foreign"), event(1, 1, "d", 2, 2, 6), event(1, 3, "c", 2, 3, 20)]
-    assert filled(rows, (1, 3)) == (["foreign", None, None], {"big": 1})
+    assert filled(rows, (1, 3)) == (["foreign", None, None], {"big": [(1, 3)]})
 
 
 def test_without_unknown_values_nothing_is_touched() -> None:

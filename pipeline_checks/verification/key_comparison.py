@@ -1,0 +1,109 @@
+"""The keys of a stage against those it must hold at the cut, each difference blamed on the first stage that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline_checks.model.errors import TransientError
+from pipeline_checks.model.measure import KeyDifference
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+from pipeline_checks.verification import keys
+from pipeline_checks.verification.coverage import owed_events
+from pipeline_checks.verification.history import TopicHistory
+from pipeline_checks.verification.key_blame import KeyBlame
+from pipeline_checks.verification.pinning import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS, Pinner, read_keys
+from pipeline_checks.verification.settled import Settled
+
+if TYPE_CHECKING:
+    import polars
+
+
+class KeyComparer:
+    """Compares keys for one session."""
+
+    def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
+        self._pipeline = pipeline
+        self._pinner = pinner
+
+    def difference(self, settled: Settled) -> KeyDifference:
+        """Return which keys are missing from the stage and which should not be there.
+
+        Raises TransientError when what it is made from could not be read.
+        """
+        declaration, pinned = settled.declaration, settled.pinned
+        assert pinned is not None
+        key = declaration.contract.key
+        if not declaration.from_:  # there is nothing before it that could tell what it must hold
+            is_source = declaration.kind in SOURCE_KINDS
+            found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)
+            return keys.compare(found, keys.ExpectedKeys(found.unique(), found.clear(), ()), key)
+        if declaration.kind in TOPIC_KINDS:
+            return self._topic_difference(declaration)
+        if declaration.kind in SERVED_KINDS:
+            table = self._pipeline.upstream(declaration)[0]
+            held = read_keys(self._pinned(table), table.contract.key).unique()
+            return keys.compare(read_keys(pinned, key), keys.ExpectedKeys(held, held.clear(), (table.name,)), key)
+        topics = self._pinner.topics_of(declaration)
+        if not topics:
+            raise TransientError(f"what {declaration.name} must hold is not known: it is not made from a topic")
+        covers = settled.covers or OffsetsPosition.of({})
+        if declaration.row_meaning == "current":
+            return self._table_difference(read_keys(pinned, key), declaration, topics[0], covers)
+        histories = [self._pinner.history(t.name) for t in topics]
+        return _record_difference(read_keys(pinned, key), declaration, histories, covers)
+
+    def _topic_difference(self, topic: StageDeclaration) -> KeyDifference:
+        source = self._pinner.source_of(topic)
+        if source is None:
+            raise TransientError(f"{topic.name} has no source to compare its keys with")
+        history = self._pinner.history(topic.name)
+        found, expected = keys.expected_in_topic(history, self._pinner.source_keys(source), (source.name,))
+        return keys.compare(found, expected, topic.contract.key)
+
+    def _table_difference(
+        self, found: polars.DataFrame, table: StageDeclaration, topic: StageDeclaration, covers: OffsetsPosition
+    ) -> KeyDifference:
+        history = self._pinner.history(topic.name)
+        source = self._pinner.source_of(table)
+        passed = self._pinner.settled(topic).coverage.covers_cut is True and source is not None
+        rows = self._pinner.source_keys(source) if passed and source is not None else None
+        against = (*((source.name,) if rows is not None and source is not None else ()), topic.name)
+        expected = keys.expected_in_table(history, rows, covers, against)
+        blame = KeyBlame(table.contract.key, history, covers, rows)
+        return keys.compare(found, expected, table.contract.key, blame)
+
+    def _pinned(self, stage: StageDeclaration) -> PinnedStage:
+        settled = self._pinner.settled(stage)
+        if settled.pinned is None:
+            raise settled.problem or TransientError(f"{stage.name} could not be read")
+        return settled.pinned
+
+
+def _record_difference(
+    found: polars.DataFrame, table: StageDeclaration, histories: Sequence[TopicHistory], covers: OffsetsPosition
+) -> KeyDifference:
+    """Compare a table that has one row a record: each record below what it covers, and no other."""
+    import polars as pl
+
+    key, owed = table.contract.key, []
+    for history in histories:
+        frame = owed_events(history, "dead_letters") if table.row_meaning == "dead_letters" else history.values()
+        owed.append(keys.record_keys(history, history.below(frame, covers), key))
+        found = _retained(found, history, key)
+    everything = pl.concat(owed)
+    expected = keys.ExpectedKeys(everything, everything.clear(), tuple(h.declaration.name for h in histories))
+    return keys.compare(found, expected, key)
+
+
+def _retained(found: polars.DataFrame, history: TopicHistory, key: tuple[str, ...]) -> polars.DataFrame:
+    """Leave out rows whose record the topic no longer has: nothing can be said of them."""
+    import polars as pl
+
+    topic, partition, offset = key
+    gone = pl.lit(False)
+    for number, begin in history.begin.items():
+        gone = gone | ((pl.col(topic) == history.topic) & (pl.col(partition) == number) & (pl.col(offset) < begin))
+    return found.filter(~gone)
