@@ -78,7 +78,7 @@ def _warm_start(provider: EmbeddedProvider) -> Figure:
     provider.down()
     chains: dict[str, float] = {}
     for service in services():
-        chains[service.name] = alone[service.name] + max((chains[d] for d in service.depends_on), default=0.0)
+        chains[service.name] = alone[service.name] + max((chains[d] for d in service.upstream), default=0.0)
     last, slowest = max(chains.items(), key=lambda c: c[1])
     whole = seconds_of(lambda: provider.up(services()))
     how = f"up: {whole:.1f} s; chain to {last}: {slowest:.1f} s ({', '.join(f'{n} {s:.1f}' for n, s in alone.items())})"
