@@ -6,7 +6,7 @@ are looked at again, with their values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,10 @@ from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.values.canonical import canonical
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import polars
+    import pyarrow
 
     from pipeline_checks.model.stage import Rows
 
@@ -100,6 +103,28 @@ class RowForm:
         if not expressions:
             return frame
         return frame.with_columns(pl.DataFrame(computed(frame.to_arrow(), expressions)))
+
+
+def derived_as_declared(
+    batch: pyarrow.RecordBatch, derived: Sequence[ComparedColumn], named: Mapping[str, str]
+) -> npt.NDArray[np.bool_]:
+    """Return for each row whether its derived columns hold what their expressions give over its other columns.
+
+    ``named`` gives each column of the batch the name by which the expressions know it.
+    """
+    import numpy as np
+    import polars as pl
+    import pyarrow as pa
+
+    given = pa.table({named[n]: batch.column(n) for n in batch.schema.names if n in named})
+    made, held = computed(given, {c.name: c.source for c in derived}), pl.DataFrame(batch)
+    wanted = pl.DataFrame(made)
+    same = np.ones(batch.num_rows, np.bool_)
+    for column in derived:
+        one = held.select(canonical(pl.col(column.name), held.schema[column.name], column.type)).to_series()
+        other = wanted.select(canonical(pl.col(column.name), wanted.schema[column.name], column.type)).to_series()
+        same &= one.eq_missing(other).to_numpy()
+    return same
 
 
 def batches(rows: Rows, columns: Sequence[str]) -> Iterator[polars.DataFrame]:

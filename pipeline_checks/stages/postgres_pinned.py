@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from pipeline_checks.model.errors import ConfigurationError, TerminalError
 from pipeline_checks.model.measure import (
     DuplicateKeys,
@@ -21,14 +23,15 @@ from pipeline_checks.model.position import LsnPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages import postgres_facts
+from pipeline_checks.stages.postgres_hashes import agrees, can_be_pushed_down, hashed_buckets
 from pipeline_checks.stages.postgres_rows import read_rows
 from pipeline_checks.stages.postgres_snapshot import Snapshot
 from pipeline_checks.stages.postgres_types import PostgresColumn
+from pipeline_checks.values.buckets import BucketPlan, Buckets
 from pipeline_checks.values.json_values import to_json_value
 
 if TYPE_CHECKING:
     import pyarrow
-    from psycopg import sql
 
     from pipeline_checks.stages.postgres_sql import PostgresTableSql
 
@@ -43,6 +46,11 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f')
 ORDER BY a.attnum
+"""
+
+_INDEXED = """
+SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+WHERE i.indrelid = %s::regclass AND i.indkey[0] = %s AND i.indisvalid AND i.indpred IS NULL AND a.amname = 'btree'
 """
 
 
@@ -121,6 +129,43 @@ class PinnedPostgres:
         statements = self._sql()
         wanted = self._columns() if columns is None else tuple(statements.column(c) for c in columns)
         return read_rows(self._snapshot, statements.copy(wanted), wanted, self._what)
+
+    def bucket_plan(self, key: str) -> BucketPlan | None:
+        """Return how the rows are put into buckets by an integer key that has an index; None for another key.
+
+        Nor is there a plan for a table without rows.
+        """
+        column = self._sql().column(key)
+        indexed = (self._identifier.as_string(None), column.number)
+        if column.type.family != "integer" or not self._snapshot.query(_INDEXED, indexed, what=self._what):
+            return None
+        statement = sql.SQL("SELECT min({k})::bigint, max({k})::bigint, count(*) FROM {t}").format(
+            k=sql.Identifier(key), t=self._identifier
+        )
+        least, greatest, rows = self._snapshot.query(statement, what=self._what)[0]
+        return None if least is None else BucketPlan.of(least, greatest, rows)
+
+    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
+        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do."""
+        hashed = tuple(self._sql().column(c) for c in columns)
+        if not can_be_pushed_down(hashed) or not agrees(self._snapshot, hashed, self._what):
+            return None
+        return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what)
+
+    def size(self) -> int:
+        """Return the bytes that the table's rows take on disk."""
+        statement = sql.SQL("SELECT pg_table_size({}::regclass)").format(sql.Literal(self._identifier.as_string(None)))
+        return int(self._snapshot.query(statement, what=self._what)[0][0])
+
+    def rows_in(self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]) -> pyarrow.RecordBatchReader:
+        """Return the rows whose key lies in one of some ranges, both ends inclusive, as a stream."""
+        statements = self._sql()
+        wanted = tuple(statements.column(c) for c in columns)
+        return read_rows(self._snapshot, statements.copy_ranges(wanted, key, ranges), wanted, self._what)
+
+    @property
+    def _identifier(self) -> sql.Identifier:
+        return sql.Identifier(self._schema_name, self._table_name)
 
     def _facts(self, topic: str) -> Any:
         if topic == "slots":

@@ -83,6 +83,23 @@ class PostgresTableSql:
         items = [sql.SQL(c.written(sql.Identifier(c.name).as_string(None))) for c in columns]
         return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(sql.SQL(", ").join(items), self._table)
 
+    def copy_ranges(
+        self, columns: Sequence[PostgresColumn], key: str, ranges: Sequence[tuple[int, int]]
+    ) -> sql.Composed:
+        """Return the COPY of the rows whose key lies in one of some ranges; an index on the key serves each range."""
+        items = [sql.SQL(c.written(f"t.{sql.Identifier(c.name).as_string(None)}")) for c in columns]
+        return sql.SQL(
+            "COPY (SELECT {items} FROM unnest({first}::bigint[], {last}::bigint[]) AS r(first, last)"
+            " CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {key} BETWEEN r.first AND r.last OFFSET 0) AS t)"
+            " TO STDOUT (FORMAT csv)"
+        ).format(
+            items=sql.SQL(", ").join(items),
+            first=sql.Literal([f for f, _ in ranges]),
+            last=sql.Literal([last for _, last in ranges]),
+            table=self._table,
+            key=self._named(key),
+        )
+
     def condition(self, predicate: Predicate) -> sql.Composable | None:
         """Return the predicate as a condition; None when Postgres would judge it otherwise than the engines."""
         column = self.column(predicate.column)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_checks.model.errors import TransientError
@@ -14,7 +15,9 @@ from pipeline_checks.verification import keys
 from pipeline_checks.verification.coverage import owed_events
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
-from pipeline_checks.verification.pinning import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS, Pinner, read_keys
+from pipeline_checks.verification.narrowing import BucketSource, Narrower
+from pipeline_checks.verification.pinning import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS, Pinner, keys_of, read_keys
+from pipeline_checks.verification.row_forms import forms_between
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
@@ -24,8 +27,9 @@ if TYPE_CHECKING:
 class KeyComparer:
     """Compares keys for one session."""
 
-    def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
+    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower) -> None:
         self._pipeline = pipeline
+        self._narrower = narrower
         self._pinner = pinner
 
     def difference(self, settled: Settled) -> KeyDifference:
@@ -51,7 +55,7 @@ class KeyComparer:
             raise TransientError(f"what {declaration.name} must hold is not known: it is not made from a topic")
         covers = settled.covers or OffsetsPosition.of({})
         if declaration.row_meaning == "current":
-            return self._table_difference(read_keys(pinned, key), declaration, topics[0], covers)
+            return self._table_difference(settled, topics[0], covers)
         histories = [self._pinner.history(t.name) for t in topics]
         return _record_difference(read_keys(pinned, key), declaration, histories, covers)
 
@@ -63,17 +67,45 @@ class KeyComparer:
         found, expected = keys.expected_in_topic(history, self._pinner.source_keys(source), (source.name,))
         return keys.compare(found, expected, topic.contract.key)
 
-    def _table_difference(
-        self, found: polars.DataFrame, table: StageDeclaration, topic: StageDeclaration, covers: OffsetsPosition
-    ) -> KeyDifference:
+    def _table_difference(self, settled: Settled, topic: StageDeclaration, covers: OffsetsPosition) -> KeyDifference:
+        table = settled.declaration
         history = self._pinner.history(topic.name)
         source = self._pinner.source_of(table)
-        passed = self._pinner.settled(topic).coverage.covers_cut is True and source is not None
-        rows = self._pinner.source_keys(source) if passed and source is not None else None
-        against = (*((source.name,) if rows is not None and source is not None else ()), topic.name)
-        expected = keys.expected_in_table(history, rows, covers, against)
+        if source is None or self._pinner.settled(topic).coverage.covers_cut is not True:
+            expected = keys.expected_in_table(history, None, covers, (topic.name,))
+            found = read_keys(self._pinned(table), table.contract.key)
+            blame = KeyBlame(table.contract.key, history, covers, None)
+            return keys.compare(found, expected, table.contract.key, blame)
+        found, rows, proved = self._both_keys(settled, source, topic, history, covers)
+        expected = keys.expected_in_table(history, rows, covers, (source.name, topic.name))
         blame = KeyBlame(table.contract.key, history, covers, rows)
-        return keys.compare(found, expected, table.contract.key, blame)
+        difference = keys.compare(found, expected, table.contract.key, blame)
+        return replace(
+            difference,
+            rows=difference.rows + proved,
+            distinct_keys=difference.distinct_keys + proved,
+            expected_rows=difference.expected_rows + proved,
+        )
+
+    def _both_keys(
+        self,
+        table: Settled,
+        source: StageDeclaration,
+        topic: StageDeclaration,
+        history: TopicHistory,
+        covers: OffsetsPosition,
+    ) -> tuple[polars.DataFrame, polars.DataFrame, int]:
+        """Return the keys of a table and its source that have to be looked at, and how many others are the same."""
+        moved = keys.moved_keys(history, covers)
+        pinned, origin = self._pinned(table.declaration), self._pinned(source)
+        key, source_key = table.declaration.contract.key, source.contract.key
+        if moved is not None and not topic.columns and isinstance(origin, BucketSource):
+            forms = forms_between(table.declaration, topic, [source.contract])
+            narrowed = self._narrower.of(self._pinner.settled(source), table, forms, moved)
+            if narrowed is not None:
+                found = keys_of(narrowed.of_table(pinned, key), key)
+                return found, keys_of(narrowed.of_source(origin, source_key), source_key), narrowed.rows
+        return read_keys(pinned, key), self._pinner.source_keys(source), 0
 
     def _pinned(self, stage: StageDeclaration) -> PinnedStage:
         settled = self._pinner.settled(stage)

@@ -29,6 +29,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
+from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.settled import Settled
@@ -46,8 +47,9 @@ class Measurer:
     def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
         self._pipeline = pipeline
         self._pinner = pinner
-        self._keys = KeyComparer(pipeline, pinner)
-        self._reconciler = Reconciler(pipeline, pinner)
+        narrower = Narrower()
+        self._keys = KeyComparer(pipeline, pinner, narrower)
+        self._reconciler = Reconciler(pipeline, pinner, narrower)
         self._known: dict[tuple[str, int, Measure], Answer] = {}
 
     def measure(

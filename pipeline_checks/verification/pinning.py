@@ -24,6 +24,7 @@ from pipeline_checks.verification.slot import wait_for_slot
 if TYPE_CHECKING:
     import polars
 
+    from pipeline_checks.model.stage import Rows
     from pipeline_checks.stages.postgres_cut import PostgresCut
 
 SOURCE_KINDS = frozenset({"postgres_table"})
@@ -240,10 +241,14 @@ def _url_of(source: StageDeclaration) -> str:
 
 def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
     """Return the key columns of all rows of a stage."""
+    return keys_of(pinned.rows(key), key)
+
+
+def keys_of(rows: Rows, key: tuple[str, ...]) -> polars.DataFrame:
+    """Return the key columns of some rows."""
     import polars
     import pyarrow
 
-    rows = pinned.rows(key)
     if isinstance(rows, polars.LazyFrame):
         collected: polars.DataFrame = rows.select(*key).collect(engine="streaming")
         return collected

@@ -17,6 +17,7 @@ from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.keys import moved_keys
+from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.row_forms import Forms, forms_between
 from pipeline_checks.verification.settled import Settled
@@ -63,9 +64,10 @@ class Side:
 class Reconciler:
     """Compares rows for one session. What several comparisons need is read and hashed once."""
 
-    def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
+    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower) -> None:
         self._pipeline = pipeline
         self._pinner = pinner
+        self._narrower = narrower
         self._hashed: dict[tuple[str, RowForm], polars.DataFrame] = {}
 
     def difference(self, settled: Settled) -> RowDifference:
@@ -111,11 +113,12 @@ class Reconciler:
         events = history.rows(form.reads)
         applied = history.below(events, covers)
         folded = self._folded(history, form, applied)
-        found = self._pinned_side(settled, forms.own)
         if source is None or not passed:
-            return self._compare(forms, found, folded, [folded], earlier=applied)
-        held = self._source(source, form)
+            return self._compare(
+                forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied
+            )
         moved = moved_keys(history, covers)
+        found, held, proved = self._both_sides(settled, self._pinner.settled(source), forms, moved)
         names = [c.name for c in form.key]
         expected = folded.hashes
         if moved is not None:
@@ -129,7 +132,7 @@ class Reconciler:
         at_cut = self._folded(history, form, events.filter(pl.col(IN_CUT)))
         wrong_before = differing_keys(at_cut.hashes, held.hashes, names)
         by_fold = folded.hashes.join(expected, on=[*names, HASH], how="semi", nulls_equal=True).select(names)
-        return self._compare(
+        difference = self._compare(
             forms,
             found,
             Side(folded.stage, form, expected, None, None),
@@ -138,6 +141,26 @@ class Reconciler:
             wrong_before=wrong_before,
             by_fold=by_fold,
         )
+        return replace(difference, rows=difference.rows + proved)
+
+    def _both_sides(
+        self, table: Settled, source: Settled, forms: Forms, moved: polars.DataFrame | None
+    ) -> tuple[Side, Side, int]:
+        """Return the rows of a table and of its source that have to be looked at, and how many others are equal."""
+        narrowed = None if moved is None else self._narrower.of(source, table, forms, moved)
+        if narrowed is None or table.pinned is None or not isinstance(source.pinned, BucketSource):
+            return self._pinned_side(table, forms.own), self._pinned_side(source, forms.above), 0
+        pinned, origin, position = table.pinned, source.pinned, source.pinned.position
+
+        def of_table() -> Any:
+            return narrowed.of_table(pinned, forms.own.reads)
+
+        def of_source() -> Any:
+            return narrowed.of_source(origin, forms.above.reads)
+
+        found = Side(table.declaration.name, forms.own, forms.own.hashed(of_table()), of_table, pinned.position)
+        held = Side(source.declaration.name, forms.above, forms.above.hashed(of_source()), of_source, position)
+        return found, held, narrowed.rows
 
     def _log_difference(self, settled: Settled, topic: StageDeclaration) -> RowDifference:
         import polars as pl

@@ -1,0 +1,159 @@
+"""Which rows of a large table need not be looked at: those in buckets whose counts and hashes agree on both sides.
+
+The source computes its buckets where its rows are, the table's rows are hashed by the same function. Only the buckets
+that differ are read row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from pipeline_checks.engines.bucket_hashes import hashed_buckets
+from pipeline_checks.model.stage import PinnedStage
+from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
+from pipeline_checks.verification.row_forms import Forms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    import polars
+    import pyarrow
+
+    from pipeline_checks.model.stage import Rows
+    from pipeline_checks.verification.settled import Settled
+
+LEAST_BYTES = 32 * 2**20
+"""Size of a source table from which on it is narrowed; below, reading it costs less than asking twice."""
+MOST_DIFFERING = 0.25
+"""Share of buckets beyond which all rows are read: then there is little left to spare."""
+
+
+@runtime_checkable
+class BucketSource(Protocol):
+    """A stage that computes buckets of row hashes where its rows are; see ``PinnedPostgres``."""
+
+    def size(self) -> int: ...
+    def bucket_plan(self, key: str) -> BucketPlan | None: ...
+    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None: ...
+    def rows_in(
+        self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]
+    ) -> pyarrow.RecordBatchReader: ...
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What is proved of two sides: the rows of the buckets marked ``equal`` are the same, each there once.
+
+    ``counts`` has the number of rows of each bucket, ``key`` and ``source_key`` are the key's names in the table and in
+    the source.
+    """
+
+    plan: BucketPlan
+    equal: npt.NDArray[np.bool_]
+    counts: npt.NDArray[np.int64]
+    key: str
+    source_key: str
+
+    @property
+    def rows(self) -> int:
+        """How many rows are proved equal."""
+        return int(self.counts[self.equal].sum())
+
+    def without(self, keys: npt.NDArray[np.int64]) -> Narrowed:
+        """Return the same with the buckets of some keys open: of those another side than the source tells."""
+        places = (keys >> self.plan.shift) - self.plan.least
+        equal = self.equal.copy()
+        equal[places[(places >= 0) & (places < len(equal))]] = False
+        return replace(self, equal=equal)
+
+    @cached_property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The keys of the buckets that differ."""
+        return stretches(~self.equal, self.plan)
+
+    def of_source(self, source: BucketSource, columns: Sequence[str]) -> Rows:
+        """Return the rows of the source that are not proved equal."""
+        return source.rows_in(columns, self.source_key, self.ranges)
+
+    def of_table(self, pinned: PinnedStage, columns: Sequence[str]) -> Rows:
+        """Return the rows of the table that are not proved equal, those outside of all buckets included."""
+        import numpy as np
+        import polars as pl
+        import pyarrow as pa
+
+        rows = pinned.rows(columns)
+        shift, least, equal = self.plan.shift, self.plan.least, self.equal
+
+        def is_open(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+            places = (keys >> shift) - least
+            inside = (places >= 0) & (places < len(equal))
+            return ~(inside & equal[np.where(inside, places, 0)])
+
+        def kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+            keys = batch.column(self.key).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+            return batch.filter(pa.array(is_open(keys)))
+
+        if isinstance(rows, pl.LazyFrame):
+            frame = rows.filter(
+                pl.col(self.key).map_batches(
+                    lambda s: pl.Series(is_open(s.to_numpy().astype(np.int64))), return_dtype=pl.Boolean
+                )
+            )
+            return frame.collect(engine="streaming").lazy()
+        if isinstance(rows, pa.Table):
+            rows = rows.to_reader()
+        return pa.RecordBatchReader.from_batches(rows.schema, (kept(batch) for batch in rows))
+
+
+def narrow(source: PinnedStage, table: PinnedStage, forms: Forms, *, least_bytes: int = LEAST_BYTES) -> Narrowed | None:
+    """Return what is proved equal by buckets; None where that is not possible or would save nothing.
+
+    ``forms.above`` must be the form of the source's rows.
+    """
+    if not isinstance(source, BucketSource) or len(forms.own.key) != 1:
+        return None
+    key, source_key = forms.own.key[0].source, forms.above.key[0].source
+    if source.size() < least_bytes or (plan := source.bucket_plan(source_key)) is None:
+        return None
+    pairs = list(zip(forms.own.columns, forms.above.columns, strict=True))
+    plain = [(own, above) for own, above in pairs if not above.is_expression]
+    derived = [above for _, above in pairs if above.is_expression]
+    theirs = source.hashed_buckets(source_key, [above.source for _, above in plain], plan)
+    if theirs is None:
+        return None
+    names = [own.source for own, _ in plain]
+    named = {own.source: above.source for own, above in plain}
+    found = hashed_buckets(table.rows(list(forms.own.reads)), key, names, derived, named, plan)
+    if found is None:
+        return None
+    ours, _ = found
+    equal = ours.equal(theirs)
+    if float((~equal).mean()) > MOST_DIFFERING:
+        return None
+    return Narrowed(plan, equal, ours.counts, key, source_key)
+
+
+class Narrower:
+    """Narrows each pair of a source and a table once for a session."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Narrowed | None] = {}
+
+    def of(self, source: Settled, table: Settled, forms: Forms, moved: polars.DataFrame) -> Narrowed | None:
+        """Return what is proved equal of a table and its source; the buckets of the keys in ``moved`` are open.
+
+        ``forms.above`` must be the form of the source's rows. None where all rows have to be looked at.
+        """
+        if source.pinned is None or table.pinned is None:
+            return None
+        pair = (source.declaration.name, table.declaration.name)
+        if pair not in self._known:
+            found = narrow(source.pinned, table.pinned, forms)
+            if found is not None and moved.height:
+                found = found.without(moved.to_series(0).cast(int).to_numpy())
+            self._known[pair] = found
+        return self._known[pair]
