@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "run": ("pipeline_checks.cli.run", "Up, seed, move the data, verify every stage, report."),
     "seed": ("pipeline_checks.cli.seed", "Write seed data into the source of a pipeline."),
     "check": ("pipeline_checks.cli.check", "Verify pipelines or single stages; nothing is moved."),
+    "scenario": ("pipeline_checks.cli.scenario", "Damage a pipeline and compare the findings with the expected ones."),
+    "fault": ("pipeline_checks.cli.fault", "List faults, inject one by hand, undo it."),
     "jars": ("pipeline_checks.cli.jars", "Fetch the jars of the stack, or lock them anew."),
 }
 """Command to its module and what it is for."""

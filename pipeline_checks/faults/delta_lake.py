@@ -69,10 +69,15 @@ class DamagedDelta:
         from deltalake import write_deltalake
 
         table = self._open()
-        schema = "overwrite" if rows.schema.names != self._read(table, 0).schema.names or _retyped(rows, table) else None
+        partitions = list(table.metadata().partition_columns) or None
         with writing(f"writing to {self._stage.name}"):
             write_deltalake(
-                table, rows, mode="overwrite", schema_mode=schema, commit_properties=self._properties(covers)
+                table,
+                rows,
+                mode="overwrite",
+                schema_mode="overwrite" if rows.schema != self._schema(table) else None,
+                partition_by=partitions,
+                commit_properties=self._properties(covers),
             )
 
     def append(self, rows: pyarrow.Table, covers: OffsetsPosition | None) -> None:
@@ -103,14 +108,16 @@ class DamagedDelta:
     def _open(self) -> DeltaTable:
         return open_delta(self._uri)
 
-    def _read(self, table: DeltaTable, limit: int | None = None) -> pyarrow.Table:
+    def _read(self, table: DeltaTable) -> pyarrow.Table:
         import pyarrow as pa
 
         with writing(f"reading {self._stage.name}"):
-            schema = pa.schema(table.schema().to_arrow())
-            if limit == 0:
-                return schema.empty_table()
-            return pa.RecordBatchReader.from_stream(table.scan()).read_all().cast(schema)
+            return pa.RecordBatchReader.from_stream(table.scan()).read_all().cast(self._schema(table))
+
+    def _schema(self, table: DeltaTable) -> pyarrow.Schema:
+        import pyarrow as pa
+
+        return pa.schema(table.schema().to_arrow())
 
     def _properties(self, covers: OffsetsPosition | None) -> CommitProperties | None:
         from deltalake import CommitProperties
@@ -129,9 +136,3 @@ class DamagedDelta:
                 next_step="Damage a copy of it on a local disk.",
             )
         return Path(local) / "_delta_log"
-
-
-def _retyped(rows: pyarrow.Table, table: DeltaTable) -> bool:
-    import pyarrow as pa
-
-    return bool(rows.schema.types != pa.schema(table.schema().to_arrow()).types)

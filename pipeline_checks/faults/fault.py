@@ -38,9 +38,15 @@ class Target:
 class Fault(Protocol):
     """One damage that can be done to some kinds of stages or services, and undone."""
 
-    name: str
-    description: str
-    """What it does, as a sentence."""
+    @property
+    def name(self) -> str:
+        """The name, one word."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it does, as a sentence."""
+        ...
 
     def acts_on(self, target: Target) -> bool:
         """Whether the fault can be injected there."""

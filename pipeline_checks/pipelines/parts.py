@@ -1,4 +1,4 @@
-"""The modules that a pipeline names: its services and its seed data."""
+"""The modules that a pipeline names: its services, its seed data and its scenarios."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pipeline_checks.model.pipeline import Pipeline
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from pipeline_checks.faults.scenario import Scenario
     from pipeline_checks.stack.service import Service
 
 
@@ -64,6 +65,13 @@ def seed_of(pipeline: Pipeline) -> SeedModule:
             next_step="Name a module in the field `seed` of its defs.yaml.",
         )
     return cast(SeedModule, _module(pipeline, "seed", pipeline.seed))
+
+
+def scenarios_of(pipeline: Pipeline) -> list[Scenario]:
+    """Return the pipeline's scenarios, none when it names no module that holds them."""
+    if pipeline.scenarios is None:
+        return []
+    return list(_module(pipeline, "scenarios", pipeline.scenarios).scenarios())
 
 
 def _module(pipeline: Pipeline, field: str, name: str) -> ModuleType:

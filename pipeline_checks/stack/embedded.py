@@ -23,7 +23,7 @@ from pipeline_checks.stack.startup import Start, bring_up
 from pipeline_checks.stack.status import Progress, Report, ServiceState, State, restarts, silent
 from pipeline_checks.stack.supervision import ProcessInfo, Program, Supervisor
 
-_PURGED = ("services", "logs", "archives", "lake", "checkpoints")
+_PURGED = ("services", "logs", "archives", "lake", "checkpoints", "injuries")
 _RUNTIME = ("supervisord.conf", "supervisord.pid", "processes.json")
 
 

@@ -1,0 +1,110 @@
+"""What the checks must say of a damage: the exact findings, and the verdicts where these do not follow from them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_checks.model.finding import Finding, FindingKind
+from pipeline_checks.model.result import CheckResult
+
+GOOD = frozenset({"PASS", "WARN"})
+ANY_CHECK = "*"
+"""Stands for every check of a stage."""
+
+
+@dataclass(frozen=True)
+class ExpectedFinding:
+    """One finding: the stage and check that report it, the stage that is blamed, what it is, and of which key.
+
+    ``key`` is the key as JSON text with sorted names, None where the finding is not about one row.
+    """
+
+    seen_at: str
+    check: str
+    kind: str
+    blamed: str
+    detail: str | None = None
+    key: str | None = None
+
+    @classmethod
+    def of(cls, result: CheckResult, finding: Finding) -> ExpectedFinding:
+        """Return what a finding would have to be expected as."""
+        return cls(result.stage, result.check, finding.kind, finding.stage, finding.detail, key_text(finding.key))
+
+    def __str__(self) -> str:
+        detail = f"/{self.detail}" if self.detail else ""
+        blamed = "" if self.blamed == self.seen_at else f", blamed on {self.blamed}"
+        return f"{self.seen_at}.{self.check}: {self.kind}{detail} {self.key or ''}".rstrip() + blamed
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must be said about the stages of a scenario.
+
+    ``verdicts`` allows verdicts by (stage, check), ``ANY_CHECK`` for all checks of the stage. Elsewhere a check with
+    findings must FAIL and one without must PASS or WARN.
+    """
+
+    findings: tuple[ExpectedFinding, ...] = ()
+    verdicts: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+    def allowed(self, stage: str, check: str) -> frozenset[str]:
+        """Return the verdicts that the check may give."""
+        for key in ((stage, check), (stage, ANY_CHECK)):
+            if key in self.verdicts:
+                return self.verdicts[key]
+        fails = any(f.seen_at == stage and f.check == check for f in self.findings)
+        return frozenset({"FAIL"}) if fails else GOOD
+
+
+def finding(
+    seen_at: str,
+    check: str,
+    kind: FindingKind,
+    *,
+    blamed: str | None = None,
+    detail: str | None = None,
+    key: Mapping[str, Any] | None = None,
+) -> ExpectedFinding:
+    """Return an expected finding, blamed on the stage that reports it when nothing else is said."""
+    return ExpectedFinding(seen_at, check, kind, blamed or seen_at, detail, key_text(key))
+
+
+def key_text(key: Mapping[str, Any] | None) -> str | None:
+    """Return a key as text that is equal for equal keys.
+
+    >>> key_text({"b": 1, "a": "x"})
+    '{"a": "x", "b": 1}'
+    """
+    return None if key is None else json.dumps(dict(key), sort_keys=True)
+
+
+def differences(expected: Expectation, checks: Iterable[CheckResult], stages: Collection[str]) -> Iterator[str]:
+    """Yield each difference between what is expected and what the checks of these stages say, as a sentence.
+
+    A finding that comes twice is one too many. Findings that a check counts and does not list are differences too,
+    unless it lists a range that tells them together.
+    """
+    judged = [c for c in checks if c.stage in stages]
+    seen = Counter(ExpectedFinding.of(c, f) for c in judged for f in c.judgement.findings)
+    wanted = Counter(expected.findings)
+    for one, number in sorted((wanted - seen).items(), key=lambda item: str(item[0])):
+        yield f"not found{_times(number)}: {one}"
+    for one, number in sorted((seen - wanted).items(), key=lambda item: str(item[0])):
+        yield f"found and not expected{_times(number)}: {one}"
+    for check in judged:
+        allowed = expected.allowed(check.stage, check.check)
+        if str(check.verdict) not in allowed:
+            words = " or ".join(sorted(allowed))
+            yield f"{check.stage}.{check.check} is {check.verdict}, not {words}: {check.judgement.message[:300]}"
+        told = sum(int(f.extra.get("keys_total", 1)) for f in check.judgement.findings)
+        if check.judgement.total > told:
+            yield f"{check.stage}.{check.check} counts {check.judgement.total} findings and tells {told}"
+
+
+def _times(number: int) -> str:
+    return f" ({number} times)" if number > 1 else ""

@@ -1,0 +1,138 @@
+"""Faults of lake tables: rows lost, doubled, changed, outdated, come back or invented; columns; what is covered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline_checks.faults.fault import Target
+from pipeline_checks.faults.injury import Injury
+from pipeline_checks.faults.lake_table import LAKE_KINDS, LakeTable, covers_of, lake_table
+from pipeline_checks.faults.row_damage import Chosen, Row, Scene, as_table, without
+from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Effect = Literal["gone", "again", "instead"]
+"""What becomes of chosen rows: they are removed, written once more (or for the first time), or replace their keys'."""
+
+
+@contextmanager
+def taking_back(table: LakeTable, injury: Injury) -> Iterator[list[Injury]]:
+    """Do something to a table; the injury gets the commits that were made and what ``restore`` must find."""
+    held = [injury]
+    yield held
+    mark = dict(injury.undo)
+    now = table.mark()
+    mark["made"] = now.get("metadata", now.get("version"))
+    facts = {**held[0].facts, "commits": table.commits_since(injury.undo)}
+    held[0] = replace(held[0], undo=mark, facts=facts)
+
+
+def acts_on_lake(target: Target, modes: tuple[str, ...]) -> bool:
+    """Whether the target is a lake table of one of the modes."""
+    return target.is_stage and target.stage.kind in LAKE_KINDS and target.stage.row_meaning in modes
+
+
+def scene_of(stage: StageDeclaration, table: LakeTable) -> Scene:
+    """Return what a damage looks at."""
+    rows = table.rows().sort_by([(k, "ascending") for k in stage.contract.key])
+    return Scene(stage, rows, table.versions)
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """Chosen rows of a lake table are removed, doubled or replaced.
+
+    Parameters
+    ----------
+    choose:
+        Chooses the rows, the same ones at each call.
+    in_the_movers_name:
+        The commit says what the table covers, as the mover's do; otherwise it is a stranger's.
+    """
+
+    name: str
+    description: str
+    choose: Callable[[Scene], Chosen]
+    effect: Effect
+    in_the_movers_name: bool = False
+    modes: tuple[str, ...] = ("current", "changes")
+
+    def acts_on(self, target: Target) -> bool:
+        """Whether the target is such a table."""
+        return acts_on_lake(target, self.modes)
+
+    def plan(self, target: Target) -> Injury:
+        """Return the keys and what the table looks like before."""
+        stage, table = target.stage, lake_table(target.stage)
+        chosen = self.choose(scene_of(stage, table))
+        keys = tuple(_json_key(stage, row) for row in chosen.rows)
+        what = f"{self.description} ({len(keys)} of {stage.name})"
+        mark = table.mark()
+        return Injury(self.name, target.pipeline.name, stage.name, what, keys, chosen.facts, mark)
+
+    def act(self, target: Target, injury: Injury) -> Injury:
+        """Write the rows."""
+        stage, table = target.stage, lake_table(target.stage)
+        covers = covers_of(stage) if self.in_the_movers_name else None
+        scene = scene_of(stage, table)
+        chosen = self.choose(scene)
+        with taking_back(table, injury) as held:
+            if self.effect == "again":
+                table.append(as_table(chosen.rows, scene.rows), covers)
+            else:
+                table.replace(self._rewritten(scene, chosen), covers)
+        return held[0]
+
+    def _rewritten(self, scene: Scene, chosen: Chosen) -> pyarrow.Table:
+        import pyarrow as pa
+
+        kept = without(scene.rows, scene.key, chosen.before or chosen.rows)
+        return kept if self.effect == "gone" else pa.concat_tables([kept, as_table(chosen.rows, scene.rows)])
+
+    def undo(self, target: Target, injury: Injury) -> None:
+        """Take the table back."""
+        lake_table(target.stage).restore(injury.undo)
+
+
+@dataclass(frozen=True)
+class TableFault:
+    """Something is done to a lake table as a whole: its columns, or what it says that it covers.
+
+    ``do`` does it and returns facts for the injury.
+    """
+
+    name: str
+    description: str
+    do: Callable[[StageDeclaration, LakeTable], dict[str, Any]]
+    modes: tuple[str, ...] = ("current",)
+
+    def acts_on(self, target: Target) -> bool:
+        """Whether the target is such a table."""
+        return acts_on_lake(target, self.modes)
+
+    def plan(self, target: Target) -> Injury:
+        """Return what the table looks like before."""
+        name = target.stage.name
+        what = f"{self.description} ({name})"
+        return Injury(self.name, target.pipeline.name, name, what, undo=lake_table(target.stage).mark())
+
+    def act(self, target: Target, injury: Injury) -> Injury:
+        """Do it."""
+        table = lake_table(target.stage)
+        with taking_back(table, injury) as held:
+            held[0] = replace(injury, facts=self.do(target.stage, table))
+        return held[0]
+
+    def undo(self, target: Target, injury: Injury) -> None:
+        """Take the table back."""
+        lake_table(target.stage).restore(injury.undo)
+
+
+def _json_key(stage: StageDeclaration, row: Row) -> dict[str, Any]:
+    return {k: to_json_value(row[k]) for k in stage.contract.key}

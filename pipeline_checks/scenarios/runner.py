@@ -1,0 +1,147 @@
+"""Running scenarios: a clean start, the damages of a round, the verification, undoing, and clean again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipeline_checks.faults.expectation import GOOD, Expectation, differences
+from pipeline_checks.faults.fault import Target, inject, undo
+from pipeline_checks.faults.injury import Injury, InjuryBook
+from pipeline_checks.faults.scenario import Scenario
+from pipeline_checks.model.clock import monotonic
+from pipeline_checks.model.errors import PipelineChecksError, TerminalError
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.result import RunResult
+from pipeline_checks.scenarios.outcome import Outcome, judged
+from pipeline_checks.scenarios.rounds import in_rounds
+from pipeline_checks.verification.run import Options, run_checks
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class _Running:
+    """One scenario of the round at hand."""
+
+    scenario: Scenario
+    injury: Injury | None = None
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+class ScenarioRunner:
+    """Runs scenarios of one pipeline, whose services must be up and whose source must hold rows.
+
+    Parameters
+    ----------
+    say:
+        Is told what is being done.
+    """
+
+    def __init__(self, pipeline: Pipeline, say: Say, book: InjuryBook | None = None) -> None:
+        self._pipeline = pipeline
+        self._say = say
+        self._book = book or InjuryBook()
+
+    def run(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
+        """Run the scenarios and return the outcome of each.
+
+        Raises TerminalError when something is damaged or wrong already before the first.
+        """
+        left = [i.id for i in self._book if i.pipeline == self._pipeline.name]
+        if left:
+            raise TerminalError(
+                f"{self._pipeline.name} is damaged already: {', '.join(left)}.",
+                next_step="Undo that first: pipeline-checks fault undo --all.",
+            )
+        self._say("verifying that all is well before the first damage")
+        wrong = unclean(run_checks(self._pipeline))
+        if wrong:
+            raise TerminalError(
+                f"{self._pipeline.name} is not well before any damage: {wrong[0]}.",
+                next_step="Put it right, or begin with a stack of its own: PIPELINE_CHECKS_HOME=... and `run --keep`.",
+                problems=wrong,
+            )
+        outcomes: list[Outcome] = []
+        rounds = in_rounds(scenarios)
+        lost = ""
+        for number, members in enumerate(rounds, 1):
+            if lost:
+                outcomes += [Outcome(s, (f"not run: {lost}",)) for s in members]
+                continue
+            self._say(f"round {number} of {len(rounds)}: {', '.join(s.name for s in members)}")
+            found, lost = self._round(members)
+            outcomes += found
+        return outcomes
+
+    def _round(self, members: Sequence[Scenario]) -> tuple[list[Outcome], str]:
+        """Return the outcomes, and why no further round can be run where undoing has failed."""
+        running = [_Running(s) for s in members]
+        result: RunResult | None = None
+        try:
+            for one in running:
+                self._inject(one)
+            self._say("verifying")
+            result = run_checks(self._pipeline, options=Options(deadline=members[0].deadline))
+        except PipelineChecksError as problem:
+            for one in running:
+                one.problems.append(f"could not be verified: {problem}")
+        finally:
+            for one in reversed(running):
+                self._undo(one)
+        outcomes = self._outcomes(running, result)
+        self._say("verifying that all is well again")
+        wrong = unclean(run_checks(self._pipeline))
+        if not wrong:
+            return outcomes, ""
+        after = tuple(f"after undoing: {text}" for text in wrong)
+        return [_with(o, after) for o in outcomes], f"what was done before it could not be undone: {wrong[0]}"
+
+    def _inject(self, one: _Running) -> None:
+        scenario, started = one.scenario, monotonic()
+        try:
+            one.injury = inject(scenario.fault, Target(self._pipeline, scenario.target), self._book)
+            self._say(f"  {scenario.name}: {one.injury.what}")
+            if scenario.then is not None:
+                scenario.then()
+        except PipelineChecksError as problem:
+            one.problems.append(f"could not be injected: {problem}")
+        one.seconds = monotonic() - started
+
+    def _undo(self, one: _Running) -> None:
+        if one.injury is None:
+            return
+        try:
+            undo(one.scenario.fault, Target(self._pipeline, one.scenario.target), one.injury, self._book)
+        except PipelineChecksError as problem:
+            one.problems.append(f"could not be undone: {problem}")
+
+    def _outcomes(self, running: Sequence[_Running], result: RunResult | None) -> list[Outcome]:
+        outcomes = []
+        checks = () if result is None else result.checks
+        areas = {name for one in running for name in one.scenario.area}
+        elsewhere = {s.name for s in self._pipeline.stages} - areas
+        strays = [f"elsewhere: {text}" for text in differences(Expectation(), checks, elsewhere)]
+        for one in running:
+            if one.injury is None or result is None:
+                outcomes.append(Outcome(one.scenario, tuple(one.problems), seconds=one.seconds))
+                continue
+            expected = one.scenario.expects(one.injury)
+            differing = [*one.problems, *differences(expected, checks, one.scenario.area), *strays]
+            outcomes.append(judged(one.scenario, expected, checks, differing, one.injury.what, one.seconds))
+            self._say(f"  {one.scenario.name}: {'exact' if not differing else differing[0]}")
+        return outcomes
+
+
+def unclean(result: RunResult) -> list[str]:
+    """Return what keeps a verification from being a clean one; a WARN has no findings and is clean."""
+    return [
+        f"{c.stage}.{c.check} is {c.verdict}: {c.judgement.message[:300]}"
+        for c in result.checks
+        if str(c.verdict) not in GOOD or c.judgement.findings
+    ]
+
+
+def _with(outcome: Outcome, more: tuple[str, ...]) -> Outcome:
+    return replace(outcome, differences=(*outcome.differences, *more))
