@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from benchmarks.figures import Figure, percentile, seconds_of
 from benchmarks.load import change_steadily
-from pipeline_checks.clients.settings import HOME_VARIABLE
+from benchmarks.own_stack import own_stack
 from pipeline_checks.model.measure import Latencies, LatencySample, Measured
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.pipelines.cdc import seed
@@ -36,7 +31,7 @@ TABLES = tuple(t.name for t in CAPTURED)
 
 def measure_pipeline() -> list[Figure]:
     """Return the figures of a pipeline in a home of its own."""
-    with _home() as provider:
+    with own_stack() as provider:
         figures = [_warm_start(provider)]
         seed.seed(1000, 42)
         pipeline = load_pipeline("cdc")
@@ -47,22 +42,6 @@ def measure_pipeline() -> list[Figure]:
         memory = sum(s.memory_bytes or 0 for s in provider.status()) / 2**30
         figures.append(Figure("memory of the whole stack", memory, "GiB", 3.5, detail="sum of PSS behind the load"))
     return figures
-
-
-@contextmanager
-def _home() -> Iterator[EmbeddedProvider]:
-    home = Path(tempfile.mkdtemp(prefix="pipeline_checks_benchmark-"))
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
-    provider = EmbeddedProvider(home)
-    try:
-        yield provider
-    finally:
-        provider.down(purge=True)
-        shutil.rmtree(home, ignore_errors=True)
-        os.environ.pop(HOME_VARIABLE)
-        if before is not None:
-            os.environ[HOME_VARIABLE] = before
 
 
 def _warm_start(provider: EmbeddedProvider) -> Figure:

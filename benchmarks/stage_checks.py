@@ -22,7 +22,7 @@ from pipeline_checks.verification.settle import settle_unbound
 ROWS = 1_000_000
 LIMIT = 2.0
 
-_ROWS = """
+ROWS_SQL = """
 SELECT i AS customer_id, 'user' || i || '@example.com' AS email, 'First' || (i % 1000) AS first_name,
        'Last' || (i % 5000) AS last_name, ['DE', 'FR', 'US', 'JP'][1 + i % 4] AS country,
        (hash(i) % 10000000 / 100.0)::DECIMAL(12, 2) AS balance, i % 3 = 0 AS is_active,
@@ -31,7 +31,7 @@ SELECT i AS customer_id, 'user' || i || '@example.com' AS email, 'First' || (i %
 FROM range($rows) t(i)
 """
 
-_CONTRACT = {
+CONTRACT: dict[str, object] = {
     "key": ["customer_id"],
     "event_time": "updated_at",
     "columns": {
@@ -53,10 +53,10 @@ def measure_stage_checks() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers"
         for part in range(5):
-            rows = duckdb.sql(_ROWS, params={"rows": ROWS}).filter(f"customer_id % 5 = {part}").to_arrow_table()
+            rows = duckdb.sql(ROWS_SQL, params={"rows": ROWS}).filter(f"customer_id % 5 = {part}").to_arrow_table()
             write_deltalake(path, rows, mode="append")
         stage = declaration_class("delta_table").model_validate(
-            {"name": "customers", "kind": "delta_table", "path": str(path), "contract": _CONTRACT}
+            {"name": "customers", "kind": "delta_table", "path": str(path), "contract": CONTRACT}
         )
         files = DeltaTable(path).file_uris()
         work, floor, ratio = paired(lambda: _measure(stage), lambda: _decode(files))
@@ -81,6 +81,6 @@ def _measure(stage: StageDeclaration) -> None:
 def _decode(files: list[str]) -> None:
     connection = duckdb.connect()
     connection.execute("SET threads = 2")
-    columns = ", ".join(f"max({name})" for name in _CONTRACT["columns"])
+    columns = ", ".join(f"max({name})" for name in CONTRACT["columns"])
     connection.execute(f"SELECT {columns} FROM read_parquet(?)", [files]).fetchall()
     connection.close()

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pipeline_checks.engines.bucket_hashes import hashed_buckets
+from pipeline_checks.engines.row_hashes import batches
 from pipeline_checks.model.stage import PinnedStage
 from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
 from pipeline_checks.verification.row_forms import Forms
@@ -83,30 +84,15 @@ class Narrowed:
         """Return the rows of the table that are not proved equal, those outside of all buckets included."""
         import numpy as np
         import polars as pl
-        import pyarrow as pa
 
-        rows = pinned.rows(columns)
         shift, least, equal = self.plan.shift, self.plan.least, self.equal
 
-        def is_open(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-            places = (keys >> shift) - least
+        def kept(frame: polars.DataFrame) -> polars.DataFrame:
+            places = (frame.get_column(self.key).cast(pl.Int64).to_numpy() >> shift) - least
             inside = (places >= 0) & (places < len(equal))
-            return ~(inside & equal[np.where(inside, places, 0)])
+            return frame.filter(pl.Series(~(inside & equal[np.where(inside, places, 0)])))
 
-        def kept(batch: pa.RecordBatch) -> pa.RecordBatch:
-            keys = batch.column(self.key).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-            return batch.filter(pa.array(is_open(keys)))
-
-        if isinstance(rows, pl.LazyFrame):
-            frame = rows.filter(
-                pl.col(self.key).map_batches(
-                    lambda s: pl.Series(is_open(s.to_numpy().astype(np.int64))), return_dtype=pl.Boolean
-                )
-            )
-            return frame.collect(engine="streaming").lazy()
-        if isinstance(rows, pa.Table):
-            rows = rows.to_reader()
-        return pa.RecordBatchReader.from_batches(rows.schema, (kept(batch) for batch in rows))
+        return pl.concat([kept(frame) for frame in batches(pinned.rows(columns), columns)]).lazy()
 
 
 def narrow(source: PinnedStage, table: PinnedStage, forms: Forms, *, least_bytes: int = LEAST_BYTES) -> Narrowed | None:
