@@ -85,6 +85,7 @@ def _finding(evidence: Evidence, row: ChangedRow) -> Finding:
                 for step in row.steps
             ],
         }
+        | ({"files": list(row.files)} if row.files else {})
         | ({} if row.stage == name else {"seen_at": name}),
     )
 

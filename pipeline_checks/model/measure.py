@@ -247,7 +247,8 @@ class ChangedRow:
 
     ``expected`` and ``seen`` hold the columns that differ, as JSON values. ``stage`` is the first whose row differs
     from that of the stage before it, ``position`` its place there. ``is_stale`` says that the values are those of an
-    earlier state of the row. ``steps`` are the stages passed, the source first.
+    earlier state of the row. ``steps`` are the stages passed, the source first; ``files`` the data files of the stage
+    in which the row stands, where it has such.
     """
 
     key: Mapping[str, Any]
@@ -257,6 +258,7 @@ class ChangedRow:
     position: Position | None
     is_stale: bool = False
     steps: tuple[Step, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

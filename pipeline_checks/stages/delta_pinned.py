@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.lake import open_delta, translated
@@ -13,6 +13,7 @@ from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.delta_log import DeltaLog
+from pipeline_checks.stages.lake_files import files_holding
 
 if TYPE_CHECKING:
     import deltalake
@@ -93,6 +94,14 @@ class PinnedDelta:
             scan = self._table().scan(columns=None if columns is None else list(columns))
             reader = pa.RecordBatchReader.from_stream(scan)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
+
+    def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:
+        """Return the data files in which values of a column stand; empty where the files name columns otherwise."""
+        table = self._table()
+        if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+            return {}
+        with translated(self._what):
+            return files_holding(table.file_uris(), table.table_uri, column, values)
 
     def _batches(self, reader: pyarrow.RecordBatchReader) -> Iterator[pyarrow.RecordBatch]:
         with translated(self._what):

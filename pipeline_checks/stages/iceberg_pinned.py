@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.lake import storage_options, translated
@@ -13,6 +13,7 @@ from pipeline_checks.model.position import SnapshotPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.iceberg_history import newest_first
+from pipeline_checks.stages.lake_files import files_holding
 
 if TYPE_CHECKING:
     import polars
@@ -100,6 +101,15 @@ class PinnedIceberg:
         with translated(self._what):
             frame = polars.scan_iceberg(self._table, snapshot_id=self._scanned, storage_options=options or None)
             return frame if columns is None else frame.select(list(dict.fromkeys(columns)))
+
+    def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:
+        """Return the data files in which values of a column stand, as far as they were written under that name."""
+        from pyiceberg.expressions import In
+
+        with translated(self._what):
+            scan = self._table.scan(row_filter=In(term=column, literals=set(values)), snapshot_id=self._scanned)
+            files = [task.file.file_path for task in scan.plan_files()]
+            return files_holding(files, self._table.location(), column, values)
 
     def _schema(self) -> pyiceberg.schema.Schema:
         if self._scanned is not None:

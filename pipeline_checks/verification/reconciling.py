@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pipeline_checks.engines.row_hashes import HASH, RowForm, differing_keys
 from pipeline_checks.model.errors import TransientError
@@ -23,7 +23,7 @@ from pipeline_checks.verification.row_forms import Forms, forms_between
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import polars
 
@@ -114,9 +114,7 @@ class Reconciler:
         applied = history.below(events, covers)
         folded = self._folded(history, form, applied)
         if source is None or not passed:
-            return self._compare(
-                forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied
-            )
+            return self._compare(forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied)
         moved = moved_keys(history, covers)
         found, held, proved = self._both_sides(settled, self._pinner.settled(source), forms, moved)
         names = [c.name for c in form.key]
@@ -141,7 +139,7 @@ class Reconciler:
             wrong_before=wrong_before,
             by_fold=by_fold,
         )
-        return replace(difference, rows=difference.rows + proved)
+        return _with_files(replace(difference, rows=difference.rows + proved), settled, forms)
 
     def _both_sides(
         self, table: Settled, source: Settled, forms: Forms, moved: polars.DataFrame | None
@@ -332,6 +330,25 @@ def _changed(
             is_stale=is_stale,
             steps=tuple(steps),
         )
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A table that can tell in which of its data files values of a column stand."""
+
+    def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]: ...
+
+
+def _with_files(difference: RowDifference, table: Settled, forms: Forms) -> RowDifference:
+    """Return the difference with the data files of the rows that differ."""
+    if not difference.changed or len(forms.own.key) != 1 or not isinstance(table.pinned, HasFiles):
+        return difference
+    column = forms.own.key[0]
+    if column.type.name not in ("int64", "string"):  # others are told in another form than the files have them
+        return difference
+    files = table.pinned.files_of(column.source, [row.key[column.name] for row in difference.changed])
+    told = (replace(row, files=files.get(row.key[column.name], ())) for row in difference.changed)
+    return replace(difference, changed=tuple(told))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -1,0 +1,49 @@
+"""The data file in which a row stands, by its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from pipeline_checks.clients.lake import iceberg_catalog
+from pipeline_checks.stages.delta import DeltaTable as Delta
+from pipeline_checks.stages.delta import open_stage as open_delta
+from pipeline_checks.stages.iceberg import IcebergTable
+from pipeline_checks.stages.iceberg import open_stage as open_iceberg
+
+
+def rows(*ids: int) -> pa.Table:
+    return pa.table({"id": pa.array(ids, pa.int64()), "name": [f"n{i}" for i in ids]})
+
+
+def test_the_file_of_a_delta_row_is_named_below_the_table(tmp_path: Path) -> None:
+    for ids in ((1, 2), (3, 4)):
+        write_deltalake(tmp_path, rows(*ids), mode="append")
+    newest = next(iter(DeltaTable(tmp_path).file_uris(file_pruning_predicate="id = 3")))
+    reader = open_delta(Delta(name="lake", path=str(tmp_path)))
+    assert reader.at(reader.reached().position).files_of("id", [3, 99]) == {3: (Path(newest).name,)}
+
+
+def test_a_row_that_was_written_twice_has_two_files(tmp_path: Path) -> None:
+    for _ in range(2):
+        write_deltalake(tmp_path, rows(1), mode="append")
+    reader = open_delta(Delta(name="lake", path=str(tmp_path)))
+    assert len(reader.at(reader.reached().position).files_of("id", [1])[1]) == 2
+
+
+def test_the_file_of_an_iceberg_row_is_named_at_its_snapshot(tmp_path: Path) -> None:
+    url, warehouse = f"sqlite:///{tmp_path}/catalog.db", f"file://{tmp_path}/warehouse"
+    catalog = iceberg_catalog("demo", url, warehouse)
+    catalog.create_namespace("cdc")
+    table = catalog.create_table("cdc.things", rows(1).schema)
+    for ids in ((1, 2), (3, 4)):
+        table.append(rows(*ids))
+    declared = {"name": "lake", "table": "cdc.things", "catalog": {"name": "demo", "url": url, "warehouse": warehouse}}
+    reader = open_iceberg(IcebergTable.model_validate(declared))
+    held = reader.at(reader.reached().position).files_of("id", [1, 3, 99])
+    assert {key: len(files) for key, files in held.items()} == {1: 1, 3: 1}
+    assert held[1] != held[3]
+    assert all(file.startswith("data/") for files in held.values() for file in files)
+    catalog.close()  # type: ignore[attr-defined]
