@@ -20,6 +20,8 @@ KINDS: Final[tuple[str, ...]] = (
     "values",
     "latency",
     "continuity",
+    "accounting",
+    "ordering",
 )
 """In the order in which reports show them."""
 

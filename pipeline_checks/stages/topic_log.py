@@ -75,8 +75,12 @@ class TopicLog:
             settings = next(iter(asked.values())).result()
         return {name: settings[name].value for name in _CONFIGURATION if name in settings}
 
-    def records(self, start: Mapping[int, int], end: Mapping[int, int]) -> Iterator[list[Message]]:
-        """Yield the committed records of each partition from ``start`` up to ``end`` (exclusive), in batches.
+    def records(
+        self, start: Mapping[int, int], end: Mapping[int, int], isolation: str = "read_committed"
+    ) -> Iterator[list[Message]]:
+        """Yield the records of each partition from ``start`` up to ``end`` (exclusive), in batches.
+
+        With the ``isolation`` of ``read_uncommitted`` those of aborted transactions are among them.
 
         A partition is done when its last offset has been seen or the end of the partition is reached beyond it: the
         last offsets of a transactional topic are markers, which are never handed out. Raises TransientError when
@@ -90,7 +94,7 @@ class TopicLog:
             return
         consumer = kafka.consumer(
             self._bootstrap,
-            isolation_level="read_committed",
+            isolation_level=isolation,
             enable_partition_eof=True,
             queued_max_messages_kbytes=65536,
             fetch_message_max_bytes=4 << 20,

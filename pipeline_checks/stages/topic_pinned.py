@@ -31,6 +31,8 @@ from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.columns import chosen
 from pipeline_checks.stages.connect_schema import as_schema
+from pipeline_checks.stages.topic_accounting import Account, account_for
+from pipeline_checks.stages.topic_order import order_of
 from pipeline_checks.values.json_values import to_json_value
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from pipeline_checks.stages.topic import TopicReader
 
 _VALUE_OPERATIONS = (*CHANGE_OPERATIONS, TRUNCATE)
-_TELLS = ("topic", "malformed", "unavailable", "unconvertible")
+_TELLS = ("topic", "malformed", "unavailable", "unconvertible", "accounting", "order")
 
 
 class PinnedTopic:
@@ -62,7 +64,8 @@ class PinnedTopic:
         transaction id, LSN, operation and key; its grade is ``bound`` where the records lack these. Facts: ``topic``
         (partitions, low_watermarks, high_watermarks and the topic's settings by their names), ``malformed`` (list of
         partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values by column that
-        Debezium could not tell, or that have no place in the promised type; both read as NULL).
+        Debezium could not tell, or that have no place in the promised type; both read as NULL), ``accounting`` (see
+        ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``).
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
@@ -135,9 +138,19 @@ class PinnedTopic:
             if topic == "malformed":
                 end = self.position.partitions(reader.log.topic)
                 return [m.to_json() for m in reader.malformed if m.offset < end.get(m.partition, 0)]
+            if topic == "accounting":
+                return self._account().to_json()
+            if topic == "order":
+                return order_of(self._table(), reader.contract.key)
             untold = reader.unavailable if topic == "unavailable" else reader.unconvertible
             return {name: len(places) for name, places in untold.items()}
         raise ConfigurationError(f"a topic tells nothing of {topic!r}.", next_step=f"It tells: {', '.join(_TELLS)}.")
+
+    def _account(self) -> Account:
+        log = self._reader.log
+        is_compacted = "compact" in (log.configuration().get("cleanup.policy") or "")
+        end = self.position.partitions(log.topic)
+        return account_for(self._table(), end, log, is_compacted=is_compacted, low=log.watermarks()[0])
 
 
 def _type_of(value: Any) -> LogicalType:

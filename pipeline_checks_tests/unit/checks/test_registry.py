@@ -59,7 +59,7 @@ from pipeline_checks_tests.unit.checks.cases import (
 ALL: tuple[Callable[..., AnyStage], ...] = (source, topic, table, change_log, api, connector)
 EXPECTED = {
     source: "counts schema duplicates freshness nulls values",
-    topic: "counts schema duplicates freshness reconcile nulls values latency",
+    topic: "counts schema duplicates freshness reconcile nulls values latency accounting ordering",
     table: "counts schema duplicates freshness reconcile nulls values continuity",
     change_log: "counts schema duplicates freshness reconcile nulls latency continuity",
     api: "counts schema duplicates freshness reconcile nulls values latency",

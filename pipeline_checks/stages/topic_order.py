@@ -1,0 +1,100 @@
+"""The order of the change events of a topic: of each key by LSN, of transactions by their commit.
+
+Only events of the log are looked at: what a snapshot has read bears the snapshot's own LSN. A replay is not out of
+order: of events with the same transaction, LSN, operation and key, the first decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline_checks.model.events import CHANGE_OPERATIONS, COMMIT_TIME, LSN, OFFSET, OP, PARTITION, SNAPSHOT, TX_ID
+from pipeline_checks.model.measure import KEY_SAMPLE
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import polars
+    import pyarrow
+
+COMMIT_SECONDS = 1.0
+"""A transaction notes its time just before its commit record is written: concurrent ones may stand the other way."""
+
+_BEFORE, _BEFORE_OFFSET, _BLOCK = "__before", "__before_offset", "__block"
+
+
+def order_of(events: pyarrow.Table, key: Sequence[str]) -> dict[str, Any]:
+    """Return the events that stand behind one they should stand before.
+
+    ``events`` (how many were looked at), ``without_lsn`` (how many tell no LSN or transaction), ``snapshot_events``
+    (how many a snapshot has read), and of each kind of disorder the number (``keys_total``, ...) and a list of events:
+
+    - ``keys``: its LSN is less than that of an event of the same key before it;
+    - ``transactions``: the first of a part of a transaction that stands behind another's events;
+    - ``commits``: the first of a transaction that was committed more than ``COMMIT_SECONDS`` before one it stands
+      behind.
+
+    Each has ``key``, ``partition``, ``offset``, ``lsn``, ``tx_id``; ``before_offset`` and, of keys, ``before_lsn`` are
+    those of the event it stands behind.
+    """
+    import polars as pl
+
+    frame = pl.from_arrow(events.select([PARTITION, OFFSET, OP, TX_ID, LSN, SNAPSHOT, COMMIT_TIME, *key]))
+    assert isinstance(frame, pl.DataFrame)
+    streamed = frame.filter(pl.col(OP).is_in(CHANGE_OPERATIONS) & ~pl.col(SNAPSHOT))
+    located = streamed.drop_nulls([LSN, TX_ID]).sort(PARTITION, OFFSET)
+    first = located.unique([TX_ID, LSN, OP, *key], keep="first", maintain_order=True)
+    result: dict[str, Any] = {
+        "events": located.height,
+        "without_lsn": streamed.height - located.height,
+        "snapshot_events": frame.filter(pl.col(SNAPSHOT)).height,
+    }
+    for name, found in (("keys", _of_keys(first, key)), ("transactions", _torn(first)), ("commits", _commits(first))):
+        result[f"{name}_total"] = found.height
+        result[name] = [_told(row, key) for row in found.head(KEY_SAMPLE).iter_rows(named=True)]
+    return result
+
+
+def _of_keys(first: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+    """Events whose LSN is less than that of one of the same key before them."""
+    import polars as pl
+
+    keyed = [PARTITION, *key]
+    highest = first.with_columns(pl.col(LSN).cum_max().over(keyed).alias(_BEFORE))
+    at = pl.when(pl.col(LSN) == pl.col(_BEFORE)).then(pl.col(OFFSET)).cum_max().over(keyed)
+    wrong = highest.with_columns(at.forward_fill().over(keyed).alias(_BEFORE_OFFSET))
+    return wrong.filter(pl.col(LSN) < pl.col(_BEFORE))
+
+
+def _torn(first: polars.DataFrame) -> polars.DataFrame:
+    """The first event of each further part of a transaction, whose events stand together in a partition."""
+    import polars as pl
+
+    blocks = first.with_columns(pl.col(TX_ID).rle_id().over(PARTITION).alias(_BLOCK))
+    parts = blocks.group_by(PARTITION, TX_ID, _BLOCK, maintain_order=True).first()
+    before = parts.with_columns(pl.col(OFFSET).shift(1).over(PARTITION).alias(_BEFORE_OFFSET))
+    again = before.filter(pl.col(_BLOCK) != pl.col(_BLOCK).min().over(PARTITION, TX_ID))
+    return again.with_columns(pl.lit(None, pl.Int64).alias(_BEFORE))
+
+
+def _commits(first: polars.DataFrame) -> polars.DataFrame:
+    """The first event of each transaction that was committed well before one that it stands behind."""
+    import polars as pl
+
+    begun = first.unique([PARTITION, TX_ID], keep="first", maintain_order=True).drop_nulls([COMMIT_TIME])
+    latest = begun.with_columns(pl.col(COMMIT_TIME).cum_max().over(PARTITION).alias("__latest"))
+    at = pl.when(pl.col(COMMIT_TIME) == pl.col("__latest")).then(pl.col(OFFSET)).forward_fill().over(PARTITION)
+    late = latest.with_columns(at.alias(_BEFORE_OFFSET), pl.lit(None, pl.Int64).alias(_BEFORE))
+    return late.filter(pl.col("__latest") - pl.col(COMMIT_TIME) > pl.duration(seconds=COMMIT_SECONDS))
+
+
+def _told(row: dict[str, Any], key: Sequence[str]) -> dict[str, Any]:
+    return {
+        "key": {k: to_json_value(row[k]) for k in key},
+        "partition": row[PARTITION],
+        "offset": row[OFFSET],
+        "lsn": row[LSN],
+        "tx_id": row[TX_ID],
+        "before_offset": row[_BEFORE_OFFSET],
+        "before_lsn": row[_BEFORE],
+    }
