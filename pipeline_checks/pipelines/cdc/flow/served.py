@@ -74,6 +74,7 @@ class ServedTable:
         self._options = storage_options(uri)
         self._table: DeltaTable | None = None
         self._newest: Loaded | None = None
+        self._commit: tuple[int, int] | None = None
         self._older: OrderedDict[int, Loaded] = OrderedDict()
         self._entries: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -143,9 +144,10 @@ class ServedTable:
         """Load the newest version when there is a newer one."""
         from deltalake import DeltaTable
 
-        if self._table is None:
+        if self._table is None or self._was_taken_back():
             self._table = DeltaTable(self.uri, storage_options=self._options)
             self._recall(self._table.metadata().id)
+            self._forget_beyond(self._table.version())
         elif not self._has_next(self._table.version()):
             return
         else:
@@ -154,9 +156,12 @@ class ServedTable:
             if self._table.version() == before:
                 return
         loaded = self._load(self._table)
-        if self._newest is not None:
+        self._commit = self._commit_file(loaded.version)
+        if self._newest is not None and self._newest.version != loaded.version:
             self._keep(self._newest)
         self._newest = loaded
+        if any(e["version"] == loaded.version for e in self._entries):
+            return  # it has been served before
         entry = {
             "table": self.name,
             "id": str(self._table.metadata().id),
@@ -173,6 +178,29 @@ class ServedTable:
         if "://" in self.uri:
             return True
         return (Path(self.uri) / "_delta_log" / f"{version + 1:020d}.json").exists()
+
+    def _commit_file(self, version: int) -> tuple[int, int] | None:
+        """Return what tells the file of a commit from another one of its version; None when it cannot be looked at."""
+        if "://" in self.uri:
+            return None
+        try:
+            found = (Path(self.uri) / "_delta_log" / f"{version:020d}.json").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def _was_taken_back(self) -> bool:
+        """Whether the newest version is not the one that was loaded: a table that was put back to an earlier state."""
+        return self._newest is not None and self._commit != self._commit_file(self._newest.version)
+
+    def _forget_beyond(self, version: int) -> None:
+        """Forget what was loaded of versions that are no more."""
+        with self._lock:
+            for number in [n for n in self._older if n >= version]:
+                del self._older[number]
+        if self._newest is not None and self._newest.version > version:
+            self._newest = None
+        self._entries = [e for e in self._entries if e["version"] <= version]
 
     def _load(self, table: DeltaTable) -> Loaded:
         schema = table.schema()
@@ -195,7 +223,8 @@ class ServedTable:
         """Take up the version log of an earlier process, as far as it is about this very table."""
         if self._entries:
             return
-        self._entries = [e for e in _entries(self._log_file) if e.get("id") == str(identity)][-_LOG_ENTRIES:]
+        found = {e["version"]: e for e in _entries(self._log_file) if e.get("id") == str(identity)}
+        self._entries = list(found.values())[-_LOG_ENTRIES:]  # of a version that was made twice the later one
 
 
 def _entries(file: Path) -> Iterable[dict[str, Any]]:

@@ -157,3 +157,15 @@ def test_a_cursor_is_read_back() -> None:
     assert decode_cursor(encode_cursor(12, 345)) == (12, 345)
     with pytest.raises(ValueError, match="not a cursor"):
         decode_cursor("MTI6LTM")
+
+
+def test_a_table_that_is_put_back_to_an_earlier_version_is_served_as_it_then_is(
+    api: TestClient, table: ServedTable, tmp_path: Path
+) -> None:
+    write_deltalake(tmp_path / "orders", orders([4]), mode="append")
+    assert len(newest(api, 1)["items"]) == 4
+    (tmp_path / "orders/_delta_log/00000000000000000001.json").unlink()
+    assert [row["order_id"] for row in newest(api, 0)["items"]] == [1, 2, 3]
+    write_deltalake(tmp_path / "orders", orders([5]), mode="append")
+    assert [row["order_id"] for row in newest(api, 1)["items"]] == [1, 2, 3, 5]
+    assert [entry["version"] for entry in table.log()] == [0, 1]
