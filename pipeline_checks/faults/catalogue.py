@@ -4,14 +4,62 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline_checks.faults import row_damage as rows
+from pipeline_checks.faults import table_damage as tables
 from pipeline_checks.faults.fault import Fault
-from pipeline_checks.faults.lake_faults import RowFault
-from pipeline_checks.faults.row_damage import some_rows
+from pipeline_checks.faults.lake_faults import RowFault, TableFault
 from pipeline_checks.model.errors import ConfigurationError
 
-LOST_ROWS = RowFault("lost_rows", "Rows are deleted behind the mover's back", some_rows(3), "gone")
+_STATE = ("current",)
 
-FAULTS: Final[dict[str, Fault]] = {f.name: f for f in (LOST_ROWS,)}
+LOST_ROWS = RowFault("lost_rows", "Rows are deleted behind the mover's back", rows.some_rows(3), "gone")
+LOST_IN_BATCH = RowFault(
+    "lost_in_batch",
+    "Rows are left out by a commit that says that they are covered",
+    rows.some_rows(3),
+    "gone",
+    in_the_movers_name=True,
+)
+LOST_STRETCH = RowFault(
+    "lost_stretch",
+    "A batch is skipped: all rows of a stretch of a partition are left out, and said to be covered",
+    tables.lost_stretch,
+    "gone",
+    in_the_movers_name=True,
+    modes=_STATE,
+)
+EMPTIED = RowFault("emptied", "All rows are deleted", tables.every_row, "gone", modes=_STATE)
+DOUBLED_ROWS = RowFault("doubled_rows", "Rows are written a second time", rows.some_rows(2), "again")
+CENT_OFF = RowFault("cent_off", "An amount is changed by 0.01", rows.changed(rows.cent_more, "decimal"), "instead")
+TRUNCATED_AMOUNT = RowFault(
+    "truncated_amount", "An amount loses what stands behind the point", rows.changed(rows.whole, "decimal"), "instead"
+)
+CHANGED_CASE = RowFault("changed_case", "A text is written in capitals", rows.changed(str.upper, "string"), "instead")
+TRAILING_BLANK = RowFault(
+    "trailing_blank", "A text gets a blank at its end", rows.changed(lambda text: f"{text} ", "string"), "instead"
+)
+NULLED = RowFault("nulled", "A text becomes NULL", rows.changed(lambda text: None, "string"), "instead")
+HOUR_OFF = RowFault(
+    "hour_off", "A time is written in another time zone", rows.changed(rows.hour_later, "timestamp"), "instead"
+)
+STALE_ROW = RowFault("stale_row", "A row is put back to an earlier state", rows.earlier_state, "instead", modes=_STATE)
+RESURRECTED_ROW = RowFault("resurrected_row", "A deleted row comes back", rows.deleted_row, "again", modes=_STATE)
+UNKNOWN_ROW = RowFault("unknown_row", "A row is written that no one knows", rows.invented_row, "again")
+DROPPED_COLUMN = TableFault("dropped_column", "A column is dropped", tables.drop_column)
+RENAMED_COLUMN = TableFault("renamed_column", "A column is renamed", tables.rename_column)
+RETYPED_COLUMN = TableFault("retyped_column", "Amounts are written as floating point numbers", tables.retype_column)
+ADDED_COLUMN = TableFault("added_column", "A column is added that no one promised", tables.add_column)
+REWRITTEN = TableFault("rewritten", "The same rows are written again by a stranger", tables.rewrite)
+COVERS_BACK = TableFault("covers_back", "A commit says that it covers less than those before it", tables.covers_back)
+
+FAULTS: Final[dict[str, Fault]] = {
+    fault.name: fault
+    for fault in (
+        *(LOST_ROWS, LOST_IN_BATCH, LOST_STRETCH, EMPTIED, DOUBLED_ROWS, CENT_OFF, TRUNCATED_AMOUNT, CHANGED_CASE),
+        *(TRAILING_BLANK, NULLED, HOUR_OFF, STALE_ROW, RESURRECTED_ROW, UNKNOWN_ROW),
+        *(DROPPED_COLUMN, RENAMED_COLUMN, RETYPED_COLUMN, ADDED_COLUMN, REWRITTEN, COVERS_BACK),
+    )
+}
 
 
 def fault(name: str) -> Fault:

@@ -12,6 +12,8 @@ from pipeline_checks.model.finding import Finding, FindingKind
 from pipeline_checks.model.result import CheckResult
 
 GOOD = frozenset({"PASS", "WARN"})
+RANGE = "range"
+"""The detail of a finding about all keys of a stretch of a partition."""
 ANY_CHECK = "*"
 """Stands for every check of a stage."""
 
@@ -20,7 +22,8 @@ ANY_CHECK = "*"
 class ExpectedFinding:
     """One finding: the stage and check that report it, the stage that is blamed, what it is, and of which key.
 
-    ``key`` is the key as JSON text with sorted names, None where the finding is not about one row.
+    ``key`` is the key as JSON text with sorted names, None where the finding is not about one row. Of a finding that
+    tells a stretch of a partition it is the topic, the partition, the first and last offset and the number of keys.
     """
 
     seen_at: str
@@ -33,7 +36,10 @@ class ExpectedFinding:
     @classmethod
     def of(cls, result: CheckResult, finding: Finding) -> ExpectedFinding:
         """Return what a finding would have to be expected as."""
-        return cls(result.stage, result.check, finding.kind, finding.stage, finding.detail, key_text(finding.key))
+        key = finding.key
+        if finding.detail == RANGE:
+            key = {**finding.extra.get("events", {}), "keys": finding.extra.get("keys_total")}
+        return cls(result.stage, result.check, finding.kind, finding.stage, finding.detail, key_text(key))
 
     def __str__(self) -> str:
         detail = f"/{self.detail}" if self.detail else ""

@@ -11,6 +11,7 @@ from pipeline_checks.faults.fault import Target
 from pipeline_checks.faults.injury import Injury
 from pipeline_checks.faults.lake_table import LAKE_KINDS, LakeTable, covers_of, lake_table
 from pipeline_checks.faults.row_damage import Chosen, Row, Scene, as_table, without
+from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
 
@@ -38,10 +39,11 @@ def acts_on_lake(target: Target, modes: tuple[str, ...]) -> bool:
     return target.is_stage and target.stage.kind in LAKE_KINDS and target.stage.row_meaning in modes
 
 
-def scene_of(stage: StageDeclaration, table: LakeTable) -> Scene:
+def scene_of(target: Target, table: LakeTable) -> Scene:
     """Return what a damage looks at."""
+    stage = target.stage
     rows = table.rows().sort_by([(k, "ascending") for k in stage.contract.key])
-    return Scene(stage, rows, table.versions)
+    return Scene(stage, rows, table.versions, target.pipeline)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class RowFault:
     def plan(self, target: Target) -> Injury:
         """Return the keys and what the table looks like before."""
         stage, table = target.stage, lake_table(target.stage)
-        chosen = self.choose(scene_of(stage, table))
+        chosen = self.choose(scene_of(target, table))
         keys = tuple(_json_key(stage, row) for row in chosen.rows)
         what = f"{self.description} ({len(keys)} of {stage.name})"
         mark = table.mark()
@@ -80,7 +82,7 @@ class RowFault:
         """Write the rows."""
         stage, table = target.stage, lake_table(target.stage)
         covers = covers_of(stage) if self.in_the_movers_name else None
-        scene = scene_of(stage, table)
+        scene = scene_of(target, table)
         chosen = self.choose(scene)
         with taking_back(table, injury) as held:
             if self.effect == "again":
@@ -109,7 +111,7 @@ class TableFault:
 
     name: str
     description: str
-    do: Callable[[StageDeclaration, LakeTable], dict[str, Any]]
+    do: Callable[[Pipeline, StageDeclaration, LakeTable], dict[str, Any]]
     modes: tuple[str, ...] = ("current",)
 
     def acts_on(self, target: Target) -> bool:
@@ -126,7 +128,7 @@ class TableFault:
         """Do it."""
         table = lake_table(target.stage)
         with taking_back(table, injury) as held:
-            held[0] = replace(injury, facts=self.do(target.stage, table))
+            held[0] = replace(injury, facts=self.do(target.pipeline, target.stage, table))
         return held[0]
 
     def undo(self, target: Target, injury: Injury) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.errors import TerminalError
+from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Scene:
 
     stage: StageDeclaration
     rows: pyarrow.Table
-    earlier: Earlier = lambda: iter(())
+    earlier: Earlier
+    pipeline: Pipeline
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -76,12 +78,6 @@ def some_rows(number: int) -> Callable[[Scene], Chosen]:
         return Chosen(rows, rows)
 
     return choose
-
-
-def every_row(scene: Scene) -> Chosen:
-    """Choose all rows."""
-    rows = tuple(scene.rows.to_pylist())
-    return Chosen(rows, rows)
 
 
 def changed(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline_checks.faults.expectation import Expectation, key_text
+from pipeline_checks.faults.expectation import Expectation, ExpectedFinding
 from pipeline_checks.faults.scenario import Scenario
 from pipeline_checks.model.result import CheckResult
 
@@ -67,7 +67,7 @@ def judged(
     """Return the outcome by what the checks said of the scenario's stages."""
     own = [c for c in checks if c.stage in scenario.area]
     found = [(c, f) for c in own for f in c.judgement.findings]
-    keys = {key_text(f.key) for _, f in found}
+    keys = {ExpectedFinding.of(c, f).key for c, f in found}
     return Outcome(
         scenario,
         tuple(differing),

@@ -1,30 +1,95 @@
-"""Damages of the current tables in both lakes."""
+"""Damages of the current tables in both lakes. Each stands on tables where no other promise is broken beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pipeline_checks.faults import catalogue
+from pipeline_checks.faults import catalogue as faults
 from pipeline_checks.faults.expectation import Expectation, ExpectedFinding
 from pipeline_checks.faults.fault import Fault
 from pipeline_checks.faults.injury import Injury
 from pipeline_checks.faults.scenario import Scenario
-from pipeline_checks.pipelines.cdc.scenarios.words import foreign, missing, served_by
+from pipeline_checks.pipelines.cdc.scenarios.words import (
+    against_rule,
+    counted,
+    doubled,
+    drift,
+    foreign,
+    ranges,
+    reconciled,
+    served_by,
+)
 
 Findings = Callable[[Injury], Iterable[ExpectedFinding]]
+Verdicts = Mapping[str, frozenset[str]]
+_NOTHING_SEEN = frozenset({"UNSETTLED"})
 
 
 def current_tables() -> Iterator[Scenario]:
     """Yield the scenarios."""
-    yield _scenario(catalogue.LOST_ROWS, "delta_orders", lambda i: [*missing(i), *foreign(i)])
+    yield from _rows()
+    yield from _values()
+    yield from _columns()
 
 
-def _scenario(fault: Fault, stage: str, findings: Findings) -> Scenario:
+def _rows() -> Iterator[Scenario]:
+    for stage in ("delta_orders", "iceberg_customers"):
+        yield scenario(faults.LOST_ROWS, stage, lambda i: [*counted("missing", i), *foreign(i)])
+    for stage in ("delta_inventory", "iceberg_products"):
+        yield scenario(faults.LOST_IN_BATCH, stage, lambda i: counted("missing", i))
+    for stage in ("delta_customers", "iceberg_order_items"):
+        yield scenario(faults.LOST_STRETCH, stage, ranges)
+    for stage in ("delta_products", "iceberg_inventory"):
+        nothing = {check: _NOTHING_SEEN for check in ("duplicates", "nulls", "values", "reconcile")}
+        yield scenario(faults.EMPTIED, stage, lambda i: [*ranges(i), *foreign(i)], nothing)
+    for stage in ("delta_order_items", "iceberg_orders", "delta_customers"):
+        yield scenario(faults.DOUBLED_ROWS, stage, lambda i: [*doubled(i), *foreign(i)])
+    for stage in ("delta_schema_evolution_test", "iceberg_schema_evolution_test"):
+        yield scenario(faults.STALE_ROW, stage, lambda i: [*reconciled("stale", i), *foreign(i)])
+    for stage in ("delta_products", "iceberg_customers"):
+        yield scenario(faults.RESURRECTED_ROW, stage, lambda i: [*counted("resurrected", i), *foreign(i)])
+    for stage in ("delta_orders", "iceberg_inventory"):
+        yield scenario(faults.UNKNOWN_ROW, stage, lambda i: [*counted("unexpected", i), *foreign(i)])
+    for stage in ("delta_inventory", "iceberg_products"):
+        yield scenario(faults.REWRITTEN, stage, foreign)
+
+
+def _values() -> Iterator[Scenario]:
+    for stage in ("delta_order_items", "iceberg_orders"):
+        yield scenario(faults.CENT_OFF, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+    for stage in ("delta_products", "iceberg_order_items"):
+        yield scenario(faults.TRUNCATED_AMOUNT, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+    for stage in ("delta_customers", "iceberg_customers"):
+        yield scenario(faults.CHANGED_CASE, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+    for stage in ("delta_schema_evolution_test", "iceberg_schema_evolution_test"):
+        yield scenario(faults.TRAILING_BLANK, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+    for stage in ("delta_products", "iceberg_products"):
+        yield scenario(
+            faults.NULLED, stage, lambda i: [*reconciled("changed", i), *against_rule("nulls", "null", i), *foreign(i)]
+        )
+    for stage in ("delta_orders", "iceberg_inventory"):
+        yield scenario(faults.HOUR_OFF, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+
+
+def _columns() -> Iterator[Scenario]:
+    for stage in ("delta_products", "iceberg_schema_evolution_test"):
+        yield scenario(faults.DROPPED_COLUMN, stage, lambda i: [*drift("dropped", i), *foreign(i)])
+    for stage in ("delta_schema_evolution_test", "iceberg_products"):
+        yield scenario(faults.RENAMED_COLUMN, stage, lambda i: [*drift("dropped", i), *drift("added", i), *foreign(i)])
+    for stage in ("delta_order_items", "iceberg_order_items"):
+        yield scenario(faults.RETYPED_COLUMN, stage, lambda i: [*drift("retyped", i), *foreign(i)])
+    for stage in ("delta_inventory", "iceberg_customers"):
+        yield scenario(faults.ADDED_COLUMN, stage, lambda i: [*drift("added", i), *foreign(i)])
+
+
+def scenario(fault: Fault, stage: str, findings: Findings, verdicts: Verdicts | None = None) -> Scenario:
+    """Return the scenario of a fault at a stage of a lake; ``verdicts`` are allowed ones by check."""
+    allowed = {(stage, check): which for check, which in (verdicts or {}).items()}
     return Scenario(
         name=f"{fault.name}__{stage}",
-        description=fault.description,
+        description=f"{fault.description}: {stage}",
         fault=fault,
         target=stage,
         area=(stage, *served_by(stage)),
-        expects=lambda injury: Expectation(tuple(findings(injury))),
+        expects=lambda injury: Expectation(tuple(findings(injury)), allowed),
     )

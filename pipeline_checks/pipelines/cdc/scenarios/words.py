@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline_checks.faults.expectation import ExpectedFinding, finding
+from pipeline_checks.faults.expectation import RANGE, ExpectedFinding, finding
 from pipeline_checks.faults.injury import Injury
 
 TABLES: Final = ("customers", "orders", "products", "order_items", "inventory", "schema_evolution_test")
@@ -24,7 +24,38 @@ def foreign(injury: Injury) -> Iterator[ExpectedFinding]:
         yield finding(injury.target, "continuity", "unexpected", detail="foreign_writer")
 
 
-def missing(injury: Injury, **more: Any) -> Iterator[ExpectedFinding]:
-    """Yield a missing row for each key."""
+def counted(kind: Any, injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield a finding of ``counts`` for each key."""
     for key in injury.keys:
-        yield finding(injury.target, "counts", "missing", key=key, **more)
+        yield finding(injury.target, "counts", kind, key=key)
+
+
+def ranges(injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield a finding for each stretch of a partition whose keys are missing."""
+    for stretch in injury.facts["ranges"]:
+        yield finding(injury.target, "counts", "missing", detail=RANGE, key=stretch)
+
+
+def doubled(injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield each key that stands there twice; an API that serves the table shows it too."""
+    for stage in (injury.target, *served_by(injury.target)):
+        for check in ("counts", "duplicates"):
+            for key in injury.keys:
+                yield finding(stage, check, "duplicate", blamed=injury.target, detail="sink_rewrite", key=key)
+
+
+def reconciled(kind: Any, injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield a finding of ``reconcile`` for each key."""
+    for key in injury.keys:
+        yield finding(injury.target, "reconcile", kind, key=key)
+
+
+def against_rule(check: str, kind: Any, injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield a finding for each key whose value breaks a promise about its column."""
+    for key in injury.keys:
+        yield finding(injury.target, check, kind, detail=injury.facts["column"], key=key)
+
+
+def drift(detail: str, injury: Injury) -> Iterator[ExpectedFinding]:
+    """Yield the one drift of the schema."""
+    yield finding(injury.target, "schema", "schema_drift", detail=detail)
