@@ -10,7 +10,7 @@ from pipeline_checks.verification.run import run_checks
 from pipeline_checks_tests.cdc.conftest import MainJob
 from pipeline_checks_tests.cdc.load import Load, Shop
 
-KINDS = ("counts", "duplicates", "nulls", "values", "continuity", "schema", "freshness")
+KINDS = ("counts", "duplicates", "reconcile", "nulls", "values", "continuity", "schema", "freshness")
 RATE = 50
 MAY_BE_EMPTY = "delta_quarantine"
 

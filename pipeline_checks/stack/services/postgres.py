@@ -35,6 +35,7 @@ wal_level = logical
 max_wal_senders = 20
 max_replication_slots = 20
 max_connections = 100
+max_prepared_transactions = 20
 shared_buffers = 32MB
 wal_sender_timeout = 10s        # a connector that was killed must not hold its slot for the default minute
 log_min_messages = warning
