@@ -127,11 +127,27 @@ class DuplicateKeys(RowMeasure):
 
 @dataclass(frozen=True)
 class DuplicateSample:
-    """Value of ``DuplicateKeys``: keys with more than one row, rows beyond the first, and a sample (key, rows)."""
+    """Value of ``DuplicateKeys``: keys with more than one row, rows beyond the first, and a sample (key, rows).
+
+    Where they are known, ``classes`` has the class of each key of the sample (``replayed``, ``sink_rewrite``, ...) and
+    ``places`` where the last of its rows stands.
+    """
 
     keys: int
     surplus_rows: int
     sample: tuple[tuple[Mapping[str, Any], int], ...] = ()
+    classes: tuple[str, ...] = ()
+    places: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True)
+class DuplicateClasses(Measure):
+    """What the doubled keys of a table are: the class of each in the sample of its ``DuplicateKeys``, in that order.
+
+    Value: a tuple of ``sink_rewrite`` (all rows of the key are the same apart from ignored columns) and ``business``.
+    """
+
+    key: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -280,7 +296,10 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class UpstreamDuplicates(Measure):
-    """The duplicate keys of the direct upstream stage; value: ``DuplicateSample`` or None when it has no rows."""
+    """The duplicate keys of the direct upstream stage with their classes, as far as they are known.
+
+    Value: ``DuplicateSample`` or None when it has no rows.
+    """
 
 
 @dataclass(frozen=True)

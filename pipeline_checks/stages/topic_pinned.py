@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.events import (
     CHANGE_OPERATIONS,
-    LSN,
     OP,
-    SNAPSHOT,
     TRUNCATE,
-    TX_ID,
 )
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
-    KEY_SAMPLE,
     DuplicateKeys,
-    DuplicateSample,
     Facts,
     Grade,
     Measure,
@@ -32,8 +27,8 @@ from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.columns import chosen
 from pipeline_checks.stages.connect_schema import as_schema
 from pipeline_checks.stages.topic_accounting import Account, account_for
+from pipeline_checks.stages.topic_duplicates import duplicates_of
 from pipeline_checks.stages.topic_order import order_of
-from pipeline_checks.values.json_values import to_json_value
 
 if TYPE_CHECKING:
     import pyarrow
@@ -75,7 +70,7 @@ class PinnedTopic:
             elif isinstance(measure, RowCount):
                 answers[measure] = exact(self._of(_VALUE_OPERATIONS).num_rows)
             elif isinstance(measure, DuplicateKeys) and self._tells_duplicates(measure):
-                answers[measure] = self._replayed(measure.key)
+                answers[measure] = self._duplicates()
             elif isinstance(measure, Facts):
                 answers[measure] = exact(self._facts(measure.topic))
         return answers
@@ -113,19 +108,11 @@ class PinnedTopic:
     def _tells_duplicates(self, measure: DuplicateKeys) -> bool:
         return self._reader.tells_replays and measure.key == self._reader.contract.key
 
-    def _replayed(self, key: tuple[str, ...]) -> Measured:
-        from pyarrow import compute
-
-        events = self._of(CHANGE_OPERATIONS)
-        streamed = events.filter(compute.invert(events.column(SNAPSHOT)))
-        grade = Grade.BOUND if streamed.column(TX_ID).null_count or streamed.column(LSN).null_count else Grade.EXACT
-        located = streamed.filter(compute.is_valid(streamed.column(LSN)))
-        counted = located.group_by([TX_ID, LSN, OP, *key]).aggregate([([], "count_all")])
-        repeated = counted.filter(compute.greater(counted.column("count_all"), 1))
-        surplus = (compute.sum(repeated.column("count_all")).as_py() or 0) - repeated.num_rows
-        first = repeated.sort_by([(k, "ascending") for k in (*key, LSN)]).slice(0, KEY_SAMPLE).to_pylist()
-        sample = tuple(({k: to_json_value(row[k]) for k in key}, row["count_all"]) for row in first)
-        return Measured(DuplicateSample(repeated.num_rows, surplus, sample), grade)
+    def _duplicates(self) -> Measured:
+        reader = self._reader
+        untold = {*reader.unavailable, *reader.unconvertible}
+        told = [c for c in reader.contract.columns if c not in untold]
+        return duplicates_of(self._table(), reader.log.topic, reader.contract.key, told)
 
     def _facts(self, topic: str) -> Any:
         reader = self._reader

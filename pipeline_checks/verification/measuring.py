@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import columns_in_use
@@ -12,7 +13,9 @@ from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.measure import (
     Coverage,
+    DuplicateClasses,
     DuplicateKeys,
+    DuplicateSample,
     Facts,
     KeyComparison,
     Latencies,
@@ -27,6 +30,7 @@ from pipeline_checks.model.measure import (
 )
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+from pipeline_checks.verification.duplicate_classes import duplicate_classes
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
 from pipeline_checks.verification.narrowing import Narrower
@@ -38,7 +42,9 @@ if TYPE_CHECKING:
     from pipeline_checks.model.stage import Rows
 
 Answer = Measured | Exception
-_DERIVED = Coverage | UpstreamSchemas | UpstreamDuplicates | KeyComparison | RowComparison | Latencies
+_DERIVED = (
+    Coverage | UpstreamSchemas | UpstreamDuplicates | DuplicateClasses | KeyComparison | RowComparison | Latencies
+)
 
 
 class Measurer:
@@ -110,9 +116,15 @@ class Measurer:
             return {s.name: self._of(s, StageSchema()) for s in upstream}
         if isinstance(measure, UpstreamDuplicates):
             above = next((s for s in self._pipeline.upstream(declaration) if s.holds_rows), None)
-            return (
-                None if above is None or not above.contract.key else self._of(above, DuplicateKeys(above.contract.key))
-            )
+            if above is None or not above.contract.key:
+                return None
+            doubled: DuplicateSample = self._of(above, DuplicateKeys(above.contract.key))
+            if doubled.classes:
+                return doubled
+            return replace(doubled, classes=self._of(above, DuplicateClasses(above.contract.key)))
+        if isinstance(measure, DuplicateClasses):
+            assert settled.pinned is not None
+            return duplicate_classes(declaration, settled.pinned, self._of(declaration, DuplicateKeys(measure.key)))
         if isinstance(measure, RowComparison):
             return self._reconciler.difference(settled)
         if isinstance(measure, Latencies):

@@ -119,3 +119,17 @@ def test_two_updates_of_one_key_the_wrong_way_round_are_told_and_a_replay_is_not
         assert finding.position is not None
         assert finding.position.value() == {name: {"0": 2}}
         assert finding.extra["before"]["value"] == {name: {"0": 1}}
+
+
+def test_second_copies_are_told_with_their_class_and_place() -> None:
+    with topic(1) as name:
+        read = (0, key(id=3), envelope("r", after=row(3), tx=690, lsn=900, snapshot="true"))
+        replayed = event("c", 1, lsn=1000, tx=700)
+        produce(name, [read, replayed, event("c", 3, lsn=880, tx=680), replayed, event("u", 3, lsn=1100, tx=701)])
+        judgement = judged(name, "duplicates")
+        assert judgement.verdict is Verdict.FAIL
+        told = [(f.key, f.detail, f.position.value()) for f in judgement.findings if f.position is not None]
+        assert told == [
+            ({"id": 1}, "replayed", {name: {"0": 3}}),
+            ({"id": 3}, "snapshot_overlap", {name: {"0": 2}}),
+        ]

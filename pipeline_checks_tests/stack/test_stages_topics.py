@@ -118,7 +118,9 @@ def test_replayed_events_are_counted_and_malformed_records_placed() -> None:
         pinned = stage.at(stage.reached().position)
         found = pinned.answer(frozenset({RowCount(), KEY, StageSchema(), Facts("malformed"), Facts("topic")}))
         assert found[RowCount()].value == 3
-        assert found[KEY].value == DuplicateSample(1, 1, (({"id": 1}, 2),))
+        assert found[KEY].value == DuplicateSample(
+            1, 1, (({"id": 1}, 2),), ("replayed",), (OffsetsPosition.of({name: {0: 2}}),)
+        )
         assert found[Facts("malformed")].value[0]["offset"] == 3
         assert found[Facts("malformed")].value[0]["bytes"] == 7
         assert [str(f.type) for f in found[StageSchema()].value.fields][:3] == ["int64", "string", "decimal(10,2)"]

@@ -13,6 +13,7 @@ from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     Coverage,
     CoverageState,
+    DuplicateClasses,
     DuplicateKeys,
     DuplicateSample,
     Facts,
@@ -205,6 +206,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return difference(rows)
         case RowComparison():
             return RowDifference(rows, ("order_id", "status"), 0)
+        case DuplicateClasses():
+            return ()
         case DuplicateKeys():
             return DuplicateSample(0, 0)
         case UpstreamDuplicates():

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pipeline_checks.checks.registry import check
-from pipeline_checks.model.measure import DuplicateKeys, DuplicateSample, Grade, Measured, UpstreamDuplicates
+from pipeline_checks.model.measure import (
+    DuplicateClasses,
+    DuplicateKeys,
+    DuplicateSample,
+    Grade,
+    Measured,
+    UpstreamDuplicates,
+)
+from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import api, change_log, connector, judge, source, stage, table, topic
@@ -31,6 +39,30 @@ def test_a_duplicate_is_named_with_its_class(declaration: StageDeclaration, deta
     assert (finding.kind, finding.detail, finding.key, finding.seen) == ("duplicate", detail, {"order_id": 4}, 2)
     assert finding.stage == "orders"
     assert judgement.measures == {"duplicate_keys": 1, "surplus_rows": 1}
+
+
+@pytest.mark.parametrize(
+    ("class_", "words"), [("sink_rewrite", "the same row written twice"), ("business", "which differ")]
+)
+def test_what_the_rows_of_a_key_in_a_table_have_in_common_decides_its_class(class_: str, words: str) -> None:
+    (finding,) = judge("duplicates", table(), {KEY: FOUR_TWICE, DuplicateClasses(KEY.key): (class_,)}).findings
+    assert finding.detail == class_
+    assert words in finding.message
+
+
+def test_a_topic_tells_the_class_and_the_place_of_the_second_copy() -> None:
+    place = OffsetsPosition.of({"shop.orders": {1: 8}})
+    overlap = DuplicateSample(1, 1, (({"order_id": 4}, 2),), ("snapshot_overlap",), (place,))
+    (finding,) = judge("duplicates", topic(), {KEY: overlap}).findings
+    assert (finding.detail, finding.position) == ("snapshot_overlap", place)
+    assert "read by a snapshot and told by the log again" in finding.message
+
+
+def test_an_api_takes_the_class_from_its_table() -> None:
+    above = DuplicateSample(1, 1, (({"order_id": 4}, 2),), ("business",))
+    upstream = {"delta_orders": table(name="delta_orders")}
+    judgement = judge("duplicates", api(), {KEY: FOUR_TWICE, UpstreamDuplicates(): above}, upstream=upstream)
+    assert [(f.stage, f.detail) for f in judgement.findings] == [("delta_orders", "business")]
 
 
 def test_a_key_doubled_in_the_table_of_an_api_went_wrong_there_first() -> None:

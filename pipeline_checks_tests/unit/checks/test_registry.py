@@ -19,6 +19,7 @@ from pipeline_checks.model.finding import FINDING_KINDS
 from pipeline_checks.model.measure import (
     Coverage,
     CoverageState,
+    DuplicateClasses,
     DuplicateKeys,
     DuplicateSample,
     Facts,
@@ -137,6 +138,8 @@ def values_of(draw: st.DrawFn, measure: Measure, rows: int) -> Any:
             )
         case RowComparison():
             return RowDifference(rows, ("order_id", "status"), draw(st.integers(0, rows)), unknown_rows=draw(COUNTS))
+        case DuplicateClasses():
+            return tuple(draw(st.lists(st.sampled_from(["sink_rewrite", "business"]), max_size=rows)))
         case DuplicateKeys() | UpstreamDuplicates():
             return duplicates(draw(st.integers(0, rows)))
         case StageSchema():
