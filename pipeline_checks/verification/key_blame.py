@@ -43,11 +43,13 @@ class KeyBlame:
         events = history.values()
         self._folded = fold_presence(history.below(events, covers), list(history.key)).rename(named)
         self._lost_before = self._extra_before = self._folded.select(self._key).clear()
-        if source is not None and history.is_whole:
+        if source is not None:
             at_cut = fold_presence(events.filter(pl.col(IN_CUT)), list(history.key)).rename(named)
             told = at_cut.filter(pl.col(PRESENT)).select(self._key)
             held = source.select(*history.key).rename(named).cast(dict(told.schema))  # type: ignore[arg-type]
             self._lost_before = held.join(told, on=self._key, how="anti", nulls_equal=True)
+            if not history.is_whole:  # of a key without an event the topic may have lost all of them to retention
+                self._lost_before = self._lost_before.join(at_cut, on=self._key, how="semi", nulls_equal=True)
             self._extra_before = told.join(held, on=self._key, how="anti", nulls_equal=True)
 
     def places(self, wrong: polars.DataFrame) -> list[KeyPlace]:

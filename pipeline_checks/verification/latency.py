@@ -19,6 +19,7 @@ from pipeline_checks.model.events import (
     TRUNCATE,
 )
 from pipeline_checks.model.measure import LatencySample
+from pipeline_checks.verification.fold import first_told
 from pipeline_checks.verification.history import TopicHistory
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def measure_latency(
         & polars.col(COMMIT_TIME).is_not_null()
         & (polars.col(COMMIT_TIME) >= now - timedelta(seconds=window))
     )
+    events = events.sort(PARTITION, OFFSET).filter(first_told(history.key))  # a replayed event had arrived before
     instants = [COMMIT_TIME, CONNECTOR_TIME, APPEND_TIME]
     names = ["commit_to_connector", "commit_to_topic"]
     if hop is not None:

@@ -282,7 +282,7 @@ class Reconciler:
     def _stale(
         self, found: Side, expected: Side, topic: Side, earlier: polars.DataFrame | None, sample: polars.DataFrame
     ) -> set[tuple[Any, ...]]:
-        """Return the keys whose row is that of an earlier event."""
+        """Return the keys whose row is that of an earlier event, and not that of the newest one."""
         import polars as pl
 
         if earlier is None:
@@ -292,6 +292,7 @@ class Reconciler:
         rows = earlier.filter(pl.col(OP).is_in(ROW_OPERATIONS) & ~pl.col(UNTOLD))
         former = form.hashed(rows.to_arrow())
         seen = found.hashes.join(sample, on=names, how="semi", nulls_equal=True)
+        seen = seen.join(topic.hashes, on=[*names, HASH], how="anti", nulls_equal=True)
         return _keys(seen.join(former, on=[*names, HASH], how="semi", nulls_equal=True), names)
 
 
