@@ -43,6 +43,11 @@ def knows_its_database(stage: StageDeclaration) -> bool:
     return getattr(stage, "connection", None) is not None
 
 
+def tells_transactions(stage: StageDeclaration) -> bool:
+    """Whether a connector is declared to tell of each transaction how many events it has."""
+    return is_connector(stage) and getattr(stage, "transactions", None) is not None
+
+
 def says_what_it_covers(stage: StageDeclaration) -> bool:
     """Whether the stage is a table of a lake whose commits are declared to say what they cover."""
     return stage.kind in LAKE_TABLES and getattr(stage, "covers", None) not in (None, "none")

@@ -22,6 +22,7 @@ KINDS: Final[tuple[str, ...]] = (
     "continuity",
     "accounting",
     "ordering",
+    "transactions",
 )
 """In the order in which reports show them."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.model.errors import TerminalError
@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     from pipeline_checks.stages.service_pinned import PinnedService
 
 
+class TransactionTopic(BaseModel):
+    """Where a connector tells of transactions: ``{brokers: {env: NAME}, topic: <prefix>.transaction}``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    brokers: Annotated[SettingValue, Setting]
+    topic: str
+
+
 class Service(StageDeclaration):
     """A connector, ``connector`` by its name at the Connect cluster of ``url``.
 
     ``connection`` is the database it captures, ``slot`` and ``publication`` what it reads there. ``tasks`` is how many
-    tasks it must have, ``config`` the settings (by Connect's names) that it must run with.
+    tasks it must have, ``config`` the settings (by Connect's names) that it must run with. ``transactions`` is where it
+    tells of each transaction how many events it has (``provide.transaction.metadata``).
     """
 
     kind: Literal["service"] = "service"
@@ -34,6 +44,7 @@ class Service(StageDeclaration):
     connection: PostgresConnection | None = None
     slot: str | None = None
     publication: str | None = None
+    transactions: TransactionTopic | None = None
     tasks: int = Field(default=1, ge=1)
     config: dict[str, str | int | bool] = Field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline_checks.clients.settings import resolve
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.measure import Facts, Measure, Measured, StageSchema
 from pipeline_checks.model.position import LsnPosition
@@ -12,6 +13,7 @@ from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.stage import Rows, exact
 from pipeline_checks.stages import postgres_facts
 from pipeline_checks.stages.service_facts import connector_facts
+from pipeline_checks.stages.transaction_topic import transaction_facts
 
 if TYPE_CHECKING:
     from pipeline_checks.stages.postgres_facts import Query
@@ -32,7 +34,8 @@ class PinnedService:
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         """Return facts: ``connector`` (see ``service_facts.connector_facts``), ``offset`` (lsn, tx_id, commit_time,
         snapshot: whether the initial one is being read), ``slots`` (as of a Postgres table, each with ``expected``:
-        whether it is the declared one), ``publication`` (name to tables; only the declared one when one is)."""
+        whether it is the declared one), ``publication`` (name to tables; only the declared one when one is),
+        ``transactions`` (see ``transaction_topic.transaction_facts``)."""
         answers: dict[Measure, Measured] = {}
         # Slots before offsets: what a slot has confirmed the connector has committed before, never the other way.
         for measure in sorted(measures, key=lambda m: (m == Facts("offset"), repr(m))):
@@ -58,8 +61,11 @@ class PinnedService:
         if topic == "publication":
             found = postgres_facts.publications(self._database())
             return found if declared.publication is None else {declared.publication: found.get(declared.publication)}
+        if topic == "transactions" and declared.transactions is not None:
+            return transaction_facts(resolve(declared.transactions.brokers), declared.transactions.topic)
         raise ConfigurationError(
-            f"a service tells nothing of {topic!r}.", next_step="It tells: connector, offset, slots, publication."
+            f"a service tells nothing of {topic!r}.",
+            next_step="It tells: connector, offset, slots, publication, and transactions where these are declared.",
         )
 
     def _database(self) -> Query:

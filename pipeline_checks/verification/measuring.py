@@ -25,6 +25,8 @@ from pipeline_checks.model.measure import (
     RowComparison,
     RowMeasure,
     StageSchema,
+    TransactionComparison,
+    TransactionDifference,
     UpstreamDuplicates,
     UpstreamSchemas,
 )
@@ -37,13 +39,21 @@ from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.settled import Settled
+from pipeline_checks.verification.transactions import compare_transactions
 
 if TYPE_CHECKING:
     from pipeline_checks.model.stage import Rows
 
 Answer = Measured | Exception
 _DERIVED = (
-    Coverage | UpstreamSchemas | UpstreamDuplicates | DuplicateClasses | KeyComparison | RowComparison | Latencies
+    Coverage
+    | UpstreamSchemas
+    | UpstreamDuplicates
+    | DuplicateClasses
+    | KeyComparison
+    | RowComparison
+    | TransactionComparison
+    | Latencies
 )
 
 
@@ -127,6 +137,8 @@ class Measurer:
             return duplicate_classes(declaration, settled.pinned, self._of(declaration, DuplicateKeys(measure.key)))
         if isinstance(measure, RowComparison):
             return self._reconciler.difference(settled)
+        if isinstance(measure, TransactionComparison):
+            return self._transactions(declaration)
         if isinstance(measure, Latencies):
             return self._latencies(settled, measure.window)
         return self._keys.difference(settled)
@@ -136,6 +148,19 @@ class Measurer:
         if isinstance(answer, Measured):
             return answer.value
         raise answer or TransientError(f"{stage.name} does not tell {measure}")
+
+    def _transactions(self, connector: StageDeclaration) -> TransactionDifference:
+        ends = self._of(connector, Facts("transactions"))
+        fed = [s for s in self._pipeline.stages if s.kind in TOPIC_KINDS and connector.name in s.from_]
+        topics = []
+        for stage in fed:
+            lost = self._pinner.settled(stage).problem
+            if lost is not None:
+                raise lost
+            source = self._pinner.source_of(stage)
+            if source is not None:
+                topics.append((self._pinner.history(stage.name), str(getattr(source, "table", source.name))))
+        return compare_transactions(ends, topics, self._pinner.cut)
 
     def _latencies(self, settled: Settled, window: float) -> LatencySample:
         declaration = settled.declaration

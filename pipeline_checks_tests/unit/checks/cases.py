@@ -28,6 +28,8 @@ from pipeline_checks.model.measure import (
     RowCount,
     RowDifference,
     StageSchema,
+    TransactionComparison,
+    TransactionDifference,
     UpstreamDuplicates,
     UpstreamSchemas,
     Violations,
@@ -64,6 +66,7 @@ class AnyStage(StageDeclaration):
     connection: Any = None
     publication: str | None = None
     table: str | None = None
+    transactions: Any = None
 
     @property
     def row_meaning(self) -> Literal["current", "changes", "dead_letters"]:
@@ -212,6 +215,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return DuplicateSample(0, 0)
         case UpstreamDuplicates():
             return DuplicateSample(0, 0)
+        case TransactionComparison():
+            return TransactionDifference(3 if rows else 0, rows, 0, against=("topic_orders",) if rows else ())
         case StageSchema():
             return PROMISED
         case UpstreamSchemas():
