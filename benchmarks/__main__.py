@@ -11,6 +11,7 @@ from benchmarks.figures import Figure, machine, markdown
 
 BENCHMARKS = {
     "stage_checks": "stage_checks:measure_stage_checks",
+    "duplicates": "duplicates:measure_duplicates",
     "reconcile": "reconcile:measure_reconcile",
     "pipeline": "pipeline:measure_pipeline",
 }

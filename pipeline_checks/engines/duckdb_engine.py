@@ -16,7 +16,7 @@ from pipeline_checks.engines.base import (
     literals_of,
     rows_errors,
 )
-from pipeline_checks.engines.dense_keys import surplus_in_column
+from pipeline_checks.engines.key_images import duplicates_by_images
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
@@ -119,8 +119,10 @@ def _violating(
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
-    if len(measure.key) == 1 and _are_unique(rows, measure.key[0]):
-        return DuplicateSample(0, 0)
+    with rows_errors(rows, list(measure.key)):
+        told = duplicates_by_images(rows, measure.key)
+    if told is not None:
+        return told
     key = ", ".join(_quoted(k) for k in measure.key)
     grouped = f"SELECT {key}, count(*) AS rows_of_key FROM stage_rows GROUP BY {key} HAVING count(*) > 1"
     statement = (
@@ -132,18 +134,6 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure
         return DuplicateSample(0, 0)
     sample = tuple(({k: to_json_value(r[k]) for k in measure.key}, int(r["rows_of_key"])) for r in found)
     return DuplicateSample(int(found[0]["all_keys"]), int(found[0]["surplus"]), sample)
-
-
-def _are_unique(rows: RowFactory, column: str) -> bool:
-    """Whether integer keys were proved unique without hashing; False when they are not, or not dense integers."""
-    import pyarrow
-
-    found: Any = rows([column])
-    schema = found.schema
-    if not pyarrow.types.is_integer(schema.field(column).type):
-        return False
-    table = found if isinstance(found, pyarrow.Table) else found.read_all()
-    return surplus_in_column(table.column(column)) == 0
 
 
 def _select(

@@ -14,7 +14,7 @@ from pipeline_checks.engines.base import (
     literals_of,
     rows_errors,
 )
-from pipeline_checks.engines.dense_keys import surplus_of_dense_keys
+from pipeline_checks.engines.key_images import duplicates_by_images
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
@@ -105,10 +105,10 @@ def _duplicates(rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
     import polars
 
     key = list(measure.key)
-    if len(key) == 1 and _frame(rows, key).collect_schema()[key[0]].is_integer():
-        column = _collect(_frame(rows, key)).get_column(key[0])
-        if not column.null_count() and surplus_of_dense_keys([column.to_numpy()]) == 0:
-            return DuplicateSample(0, 0)
+    with rows_errors(rows, key):
+        told = duplicates_by_images(rows, key)
+    if told is not None:
+        return told
     counted = _frame(rows, key).group_by(key).agg(polars.len().cast(polars.Int64).alias("rows_of_key"))
     found = _collect(counted.filter(polars.col("rows_of_key") > 1))
     named = found.sort(key, nulls_last=True).head(KEY_SAMPLE).to_dicts()

@@ -1,0 +1,141 @@
+"""Which keys stand in more than one row, from 64 bits a row: exact, in linear memory, and without a hash table.
+
+Each key becomes an image of 64 bits: an integer its own value, any other key a hash. Rows of one key have one image, so
+keys without a repeated image are unique. The few rows behind repeated images are looked at again, with their keys.
+Dense integers set one flag a possible key; other images are sorted; more of them than memory may hold are first
+distributed over files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline_checks.engines.row_hashes import batches
+from pipeline_checks.model.measure import KEY_SAMPLE, DuplicateSample
+from pipeline_checks.values.json_values import to_json_value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars
+
+    from pipeline_checks.model.stage import Rows
+
+    Images = npt.NDArray[np.int64]
+
+SPARSEST = 8
+"""Possible keys per row, between the least and the greatest, above which integers do not count as dense."""
+MOST_IMAGES = 64_000_000
+"""Images that are held at once: 8 bytes each."""
+MOST_FLAGS = 256 * 2**20
+MOST_REPEATED = 1_000_000
+"""Repeated images beyond which the rows behind them are no longer few."""
+_FILES = 64
+
+
+def duplicates_by_images(rows: Callable[[Sequence[str]], Rows], key: Sequence[str]) -> DuplicateSample | None:
+    """Return the duplicate keys among some rows; None when there are so many that all have to be grouped.
+
+    ``rows`` gives the rows with some columns, anew at each call. A key with a NULL in it is a key.
+    """
+    import numpy as np
+    import polars as pl
+
+    repeated = _repeated(_images(frame, key) for frame in batches(rows(key), key))
+    if len(repeated) == 0:
+        return DuplicateSample(0, 0)
+    if len(repeated) > MOST_REPEATED:
+        return None
+    suspects = []
+    for frame in batches(rows(key), key):
+        images = _images(frame, key)
+        at = np.searchsorted(repeated, images)
+        suspects.append(frame.filter(pl.Series(repeated[np.minimum(at, len(repeated) - 1)] == images)))
+    counted = pl.concat(suspects).group_by(list(key)).agg(pl.len().cast(pl.Int64).alias(_ROWS))
+    found = counted.filter(pl.col(_ROWS) > 1)
+    named = found.sort(list(key), nulls_last=True).head(KEY_SAMPLE).iter_rows(named=True)
+    sample = tuple(({k: to_json_value(row[k]) for k in key}, int(row[_ROWS])) for row in named)
+    return DuplicateSample(found.height, int(found.get_column(_ROWS).sum()) - found.height, sample)
+
+
+def _images(frame: polars.DataFrame, key: Sequence[str]) -> Images:
+    import numpy as np
+
+    column = frame.get_column(key[0])
+    if len(key) == 1 and column.dtype.is_signed_integer():
+        # What stands for NULL may be a key too: the rows behind equal images are looked at again.
+        return column.fill_null(_OF_NULL).to_numpy().astype(np.int64, copy=False)
+    if len(key) == 1 and not column.dtype.is_nested():
+        return column.hash().to_numpy().view(np.int64)
+    return frame.select(key).hash_rows().to_numpy().view(np.int64)
+
+
+def _repeated(parts: Iterator[Images]) -> Images:
+    """Return the images that come more than once, each once and in order."""
+    import numpy as np
+
+    held, count = bytearray(), 0
+    for part in parts:
+        if count + len(part) > MOST_IMAGES:
+            return _repeated_over_files(held, part, parts)
+        held += part.tobytes()
+        count += len(part)
+    return _repeated_in(np.frombuffer(held, np.int64))
+
+
+def _repeated_in(images: Images) -> Images:
+    import numpy as np
+
+    if len(images) < 2:
+        return images[:0]
+    least, greatest = int(images.min()), int(images.max())
+    if greatest - least < min(SPARSEST * len(images) + 1024, MOST_FLAGS):
+        seen = np.zeros(greatest - least + 1, np.bool_)
+        for start in range(0, len(images), _CHUNK):
+            seen[images[start : start + _CHUNK] - least] = True
+        if int(np.count_nonzero(seen)) == len(images):
+            return images[:0]
+    images.sort()
+    return np.unique(images[1:][images[1:] == images[:-1]])
+
+
+def _repeated_over_files(held: bytearray, part: Images, rest: Iterator[Images]) -> Images:
+    """Distribute all images over files, so that equal ones lie in one, and look into each file."""
+    import numpy as np
+
+    with tempfile.TemporaryDirectory(prefix="pipeline_checks_spill_") as folder:
+        files = [(Path(folder) / str(number)).open("w+b") for number in range(_FILES)]
+        try:
+
+            def distribute(images: Images) -> None:
+                # The upper bits of a product with an odd number are mixed from all bits below.
+                places = (images.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(58)
+                order = np.argsort(places, kind="stable")
+                ends = np.cumsum(np.bincount(places.astype(np.int64), minlength=_FILES))
+                for file, group in zip(files, np.split(images[order], ends[:-1]), strict=True):
+                    group.tofile(file)
+
+            images = np.frombuffer(held, np.int64)
+            for start in range(0, len(images), _CHUNK):
+                distribute(images[start : start + _CHUNK])
+            del images
+            held.clear()
+            distribute(part)
+            for more in rest:
+                distribute(more)
+            found = []
+            for file in files:
+                file.seek(0)
+                found.append(_repeated_in(np.fromfile(file, np.int64)))
+            return np.sort(np.concatenate(found))
+        finally:
+            for file in files:
+                file.close()
+
+
+_ROWS = "__rows_of_key"
+_OF_NULL = 0
+_CHUNK = 1 << 20
