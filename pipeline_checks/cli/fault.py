@@ -113,8 +113,9 @@ def _targets(pipeline: object) -> list[Target]:
     from pipeline_checks.pipelines.parts import services_of
 
     assert isinstance(pipeline, Pipeline)
-    services = [s.name for s in services_of([pipeline]) if not s.once]
-    return [Target(pipeline, name) for name in (*(s.name for s in pipeline.stages), *services)]
+    services = tuple(services_of([pipeline]))
+    names = (*(s.name for s in pipeline.stages), *(s.name for s in services if not s.once))
+    return [Target(pipeline, name, services) for name in names]
 
 
 def _target(text: str, project: Path | None) -> Target:

@@ -6,8 +6,13 @@ from typing import Final
 
 from pipeline_checks.faults import row_damage as rows
 from pipeline_checks.faults import table_damage as tables
+from pipeline_checks.faults import topic_faults as records
+from pipeline_checks.faults.connector_faults import HaltedConnector, Reconfigured, SecondSlot
 from pipeline_checks.faults.fault import Fault
 from pipeline_checks.faults.lake_faults import RowFault, TableFault
+from pipeline_checks.faults.service_faults import ConnectionsCut, Crashed, Frozen
+from pipeline_checks.faults.source_faults import Unpublished, UnseenWrite
+from pipeline_checks.faults.topic_faults import ExpiredRecords, RecordFault
 from pipeline_checks.model.errors import ConfigurationError
 
 _STATE = ("current",)
@@ -52,12 +57,39 @@ ADDED_COLUMN = TableFault("added_column", "A column is added that no one promise
 REWRITTEN = TableFault("rewritten", "The same rows are written again by a stranger", tables.rewrite)
 COVERS_BACK = TableFault("covers_back", "A commit says that it covers less than those before it", tables.covers_back)
 
+MALFORMED_RECORD = RecordFault("malformed_record", "A record is written that is no event", records.malformed)
+REPLAYED_EVENT = RecordFault("replayed_event", "The newest event of a row is written again", records.replayed)
+REPLAYED_EARLIER_EVENT = RecordFault(
+    "replayed_earlier_event", "An event is written again that others have followed", records.replayed_earlier
+)
+FORGED_UPDATE = RecordFault("forged_update", "An update is written that the source never made", records.forged_update)
+FORGED_CREATE = RecordFault(
+    "forged_create", "A row is created that the source never had", records.forged_create, is_deleted_again=True
+)
+FORGED_DELETE = RecordFault("forged_delete", "A row is deleted that the source still has", records.forged_delete)
+TOMBSTONE = RecordFault("tombstone", "A tombstone is written for a row that lives", records.tombstone)
+EXPIRED_RECORDS = ExpiredRecords("expired_records", "The older half of the records expires")
+UNSEEN_INSERT = UnseenWrite("unseen_insert", "Rows are inserted that the connector does not see", "insert")
+UNSEEN_UPDATE = UnseenWrite("unseen_update", "Rows are updated and the connector does not see it", "update")
+UNSEEN_DELETE = UnseenWrite("unseen_delete", "Rows are deleted and the connector does not see it", "delete")
+UNPUBLISHED = Unpublished("unpublished", "A table is taken out of the publication")
+CONNECTOR_PAUSED = HaltedConnector("connector_paused", "The connector is paused", "PAUSED")
+CONNECTOR_STOPPED = HaltedConnector("connector_stopped", "The connector is stopped", "STOPPED")
+RECONFIGURED = Reconfigured("reconfigured", "A declared setting of the connector is changed", "tombstones.on.delete")
+SECOND_SLOT = SecondSlot("second_slot", "A second slot reads the captured database")
+FROZEN = Frozen("frozen", "A service stands still and does not answer")
+CRASHED = Crashed("crashed", "A service is killed (SIGKILL) and stays down")
+CONNECTIONS_CUT = ConnectionsCut("connections_cut", "Postgres ends all connections of its clients")
+
 FAULTS: Final[dict[str, Fault]] = {
     fault.name: fault
     for fault in (
         *(LOST_ROWS, LOST_IN_BATCH, LOST_STRETCH, EMPTIED, DOUBLED_ROWS, CENT_OFF, TRUNCATED_AMOUNT, CHANGED_CASE),
         *(TRAILING_BLANK, NULLED, HOUR_OFF, STALE_ROW, RESURRECTED_ROW, UNKNOWN_ROW),
         *(DROPPED_COLUMN, RENAMED_COLUMN, RETYPED_COLUMN, ADDED_COLUMN, REWRITTEN, COVERS_BACK),
+        *(MALFORMED_RECORD, REPLAYED_EVENT, REPLAYED_EARLIER_EVENT, FORGED_UPDATE, FORGED_CREATE, FORGED_DELETE),
+        *(TOMBSTONE, EXPIRED_RECORDS, UNSEEN_INSERT, UNSEEN_UPDATE, UNSEEN_DELETE, UNPUBLISHED),
+        *(CONNECTOR_PAUSED, CONNECTOR_STOPPED, RECONFIGURED, SECOND_SLOT, FROZEN, CRASHED, CONNECTIONS_CUT),
     )
 }
 

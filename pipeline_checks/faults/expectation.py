@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,20 +51,24 @@ class ExpectedFinding:
 class Expectation:
     """What must be said about the stages of a scenario.
 
-    ``verdicts`` allows verdicts by (stage, check), ``ANY_CHECK`` for all checks of the stage. Elsewhere a check with
-    findings must FAIL and one without must PASS or WARN.
+    ``verdicts`` allows verdicts by (stage, check), and with ``ANY_CHECK`` for all checks of the stage without findings.
+    Elsewhere a check with findings must FAIL and one without must PASS or WARN.
     """
 
     findings: tuple[ExpectedFinding, ...] = ()
     verdicts: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
+    def and_also(self, other: Expectation) -> Expectation:
+        """Return what must be said when both damages are there."""
+        return Expectation((*self.findings, *other.findings), {**self.verdicts, **other.verdicts})
+
     def allowed(self, stage: str, check: str) -> frozenset[str]:
         """Return the verdicts that the check may give."""
-        for key in ((stage, check), (stage, ANY_CHECK)):
-            if key in self.verdicts:
-                return self.verdicts[key]
-        fails = any(f.seen_at == stage and f.check == check for f in self.findings)
-        return frozenset({"FAIL"}) if fails else GOOD
+        if (stage, check) in self.verdicts:
+            return self.verdicts[stage, check]
+        if any(f.seen_at == stage and f.check == check for f in self.findings):
+            return frozenset({"FAIL"})
+        return self.verdicts.get((stage, ANY_CHECK), GOOD)
 
 
 def finding(
@@ -89,27 +93,36 @@ def key_text(key: Mapping[str, Any] | None) -> str | None:
     return None if key is None else json.dumps(dict(key), sort_keys=True)
 
 
-def differences(expected: Expectation, checks: Iterable[CheckResult], stages: Collection[str]) -> Iterator[str]:
-    """Yield each difference between what is expected and what the checks of these stages say, as a sentence.
+@dataclass(frozen=True)
+class Difference:
+    """One difference between what is expected and what was said, as a sentence, and the stages that it is about."""
+
+    text: str
+    seen_at: str
+    blamed: str
+
+
+def differences(expected: Expectation, checks: Iterable[CheckResult]) -> Iterator[Difference]:
+    """Yield each difference between what is expected and what the checks say.
 
     A finding that comes twice is one too many. Findings that a check counts and does not list are differences too,
     unless it lists a range that tells them together.
     """
-    judged = [c for c in checks if c.stage in stages]
+    judged = list(checks)
     seen = Counter(ExpectedFinding.of(c, f) for c in judged for f in c.judgement.findings)
     wanted = Counter(expected.findings)
-    for one, number in sorted((wanted - seen).items(), key=lambda item: str(item[0])):
-        yield f"not found{_times(number)}: {one}"
-    for one, number in sorted((seen - wanted).items(), key=lambda item: str(item[0])):
-        yield f"found and not expected{_times(number)}: {one}"
+    for words, found in (("not found", wanted - seen), ("found and not expected", seen - wanted)):
+        for one, number in sorted(found.items(), key=lambda item: str(item[0])):
+            yield Difference(f"{words}{_times(number)}: {one}", one.seen_at, one.blamed)
     for check in judged:
         allowed = expected.allowed(check.stage, check.check)
         if str(check.verdict) not in allowed:
-            words = " or ".join(sorted(allowed))
-            yield f"{check.stage}.{check.check} is {check.verdict}, not {words}: {check.judgement.message[:300]}"
+            wrong = f"is {check.verdict}, not {' or '.join(sorted(allowed))}: {check.judgement.message[:300]}"
+            yield Difference(f"{check.stage}.{check.check} {wrong}", check.stage, check.stage)
         told = sum(int(f.extra.get("keys_total", 1)) for f in check.judgement.findings)
         if check.judgement.total > told:
-            yield f"{check.stage}.{check.check} counts {check.judgement.total} findings and tells {told}"
+            wrong = f"counts {check.judgement.total} findings and tells {told}"
+            yield Difference(f"{check.stage}.{check.check} {wrong}", check.stage, check.stage)
 
 
 def _times(number: int) -> str:

@@ -9,14 +9,16 @@ from pipeline_checks.faults.injury import Injury, InjuryBook
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.stack.service import Service
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is damaged: a stage of a pipeline, or a service that it runs on, by name."""
+    """What is damaged: a stage of a pipeline, or one of the ``services`` that it runs on, by name."""
 
     pipeline: Pipeline
     name: str
+    services: tuple[Service, ...] = ()
 
     @property
     def stage(self) -> StageDeclaration:

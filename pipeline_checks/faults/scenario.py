@@ -29,6 +29,8 @@ class Scenario:
         What happens between damage and verification, such as writes to the source.
     deadline:
         Seconds that the stages are given to settle while damaged, instead of what each declares.
+    stages:
+        The stages that are verified while damaged, all when None; only for who is alone.
     """
 
     name: str
@@ -40,8 +42,4 @@ class Scenario:
     alone: bool = False
     then: Callable[[], None] | None = None
     deadline: float | None = None
-
-    @property
-    def is_of_service(self) -> bool:
-        """Whether a service is damaged, not data."""
-        return self.alone
+    stages: tuple[str, ...] | None = None

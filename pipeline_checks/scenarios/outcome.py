@@ -65,8 +65,11 @@ def judged(
     injecting: float,
 ) -> Outcome:
     """Return the outcome by what the checks said of the scenario's stages."""
-    own = [c for c in checks if c.stage in scenario.area]
-    found = [(c, f) for c in own for f in c.judgement.findings]
+    everything = list(checks)
+    own = [c for c in everything if c.stage in scenario.area]
+    found = [
+        (c, f) for c in everything for f in c.judgement.findings if c.stage in scenario.area or f.stage in scenario.area
+    ]
     keys = {ExpectedFinding.of(c, f).key for c, f in found}
     return Outcome(
         scenario,

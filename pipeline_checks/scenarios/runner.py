@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
-from pipeline_checks.faults.expectation import GOOD, Expectation, differences
+from pipeline_checks.faults.expectation import GOOD, Difference, Expectation, differences
 from pipeline_checks.faults.fault import Target, inject, undo
 from pipeline_checks.faults.injury import Injury, InjuryBook
 from pipeline_checks.faults.scenario import Scenario
@@ -13,6 +14,7 @@ from pipeline_checks.model.clock import monotonic
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
+from pipeline_checks.pipelines.parts import services_of
 from pipeline_checks.scenarios.outcome import Outcome, judged
 from pipeline_checks.scenarios.rounds import in_rounds
 from pipeline_checks.verification.run import Options, run_checks
@@ -83,7 +85,8 @@ class ScenarioRunner:
             for one in running:
                 self._inject(one)
             self._say("verifying")
-            result = run_checks(self._pipeline, options=Options(deadline=members[0].deadline))
+            first = members[0]
+            result = run_checks(self._pipeline, first.stages, options=Options(deadline=first.deadline))
         except PipelineChecksError as problem:
             for one in running:
                 one.problems.append(f"could not be verified: {problem}")
@@ -101,7 +104,7 @@ class ScenarioRunner:
     def _inject(self, one: _Running) -> None:
         scenario, started = one.scenario, monotonic()
         try:
-            one.injury = inject(scenario.fault, Target(self._pipeline, scenario.target), self._book)
+            one.injury = inject(scenario.fault, self._target(scenario), self._book)
             self._say(f"  {scenario.name}: {one.injury.what}")
             if scenario.then is not None:
                 scenario.then()
@@ -109,29 +112,39 @@ class ScenarioRunner:
             one.problems.append(f"could not be injected: {problem}")
         one.seconds = monotonic() - started
 
+    def _target(self, scenario: Scenario) -> Target:
+        return Target(self._pipeline, scenario.target, tuple(services_of([self._pipeline])))
+
     def _undo(self, one: _Running) -> None:
         if one.injury is None:
             return
         try:
-            undo(one.scenario.fault, Target(self._pipeline, one.scenario.target), one.injury, self._book)
+            undo(one.scenario.fault, self._target(one.scenario), one.injury, self._book)
         except PipelineChecksError as problem:
             one.problems.append(f"could not be undone: {problem}")
 
     def _outcomes(self, running: Sequence[_Running], result: RunResult | None) -> list[Outcome]:
-        outcomes = []
         checks = () if result is None else result.checks
-        areas = {name for one in running for name in one.scenario.area}
-        elsewhere = {s.name for s in self._pipeline.stages} - areas
-        strays = [f"elsewhere: {text}" for text in differences(Expectation(), checks, elsewhere)]
+        expected = {one.scenario.name: one.scenario.expects(one.injury) for one in running if one.injury is not None}
+        whole = reduce(Expectation.and_also, expected.values(), Expectation())
+        found = [] if result is None else list(differences(whole, checks))
+        strays = [d for d in found if not any(_is_about(one.scenario, d) for one in running)]
+        outcomes = []
         for one in running:
-            if one.injury is None or result is None:
-                outcomes.append(Outcome(one.scenario, tuple(one.problems), seconds=one.seconds))
+            scenario, injury = one.scenario, one.injury
+            if injury is None or result is None:
+                outcomes.append(Outcome(scenario, tuple(one.problems), seconds=one.seconds))
                 continue
-            expected = one.scenario.expects(one.injury)
-            differing = [*one.problems, *differences(expected, checks, one.scenario.area), *strays]
-            outcomes.append(judged(one.scenario, expected, checks, differing, one.injury.what, one.seconds))
-            self._say(f"  {one.scenario.name}: {'exact' if not differing else differing[0]}")
+            differing = [*one.problems, *(d.text for d in found if _is_about(scenario, d))]
+            differing += [f"elsewhere: {d.text}" for d in strays]
+            outcome = judged(scenario, expected[scenario.name], checks, differing, injury.what, one.seconds)
+            self._say(f"  {scenario.name}: {'exact' if outcome.exact else differing[0]}")
+            outcomes.append(outcome)
         return outcomes
+
+
+def _is_about(scenario: Scenario, difference: Difference) -> bool:
+    return difference.seen_at in scenario.area or difference.blamed in scenario.area
 
 
 def unclean(result: RunResult) -> list[str]:
