@@ -77,7 +77,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The whole of one verification of one pipeline."""
+    """The whole of one verification of one pipeline.
+
+    ``messages`` are warnings about the run itself, such as a ledger that could not be written; they change no verdict.
+    """
 
     run_id: str
     pipeline: str
@@ -86,6 +89,7 @@ class RunResult:
     cut: Cut | None
     stages: tuple[StageResult, ...] = ()
     checks: tuple[CheckResult, ...] = field(default=())
+    messages: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -104,4 +108,5 @@ class RunResult:
             "cut": None if self.cut is None else self.cut.to_json(),
             "stages": [s.to_json() for s in self.stages],
             "checks": [c.to_json() for c in self.checks],
+            **({"messages": list(self.messages)} if self.messages else {}),
         }

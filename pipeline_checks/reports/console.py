@@ -62,6 +62,7 @@ def _plain(result: RunResult) -> Iterator[str]:
         yield f"{check.verdict}  {_headline(check)}"
         yield from (f"    {line}" for line in _details(check))
     yield ""
+    yield from (f"WARN  {one_line(message)}" for message in result.messages)
     yield _summary(result)
 
 
@@ -85,6 +86,8 @@ def _show(result: RunResult, console: Console) -> None:
         for line in _details(check):
             console.print(Text(f"    {line}"))
     console.print()
+    for message in result.messages:
+        console.print(styled("WARN"), Text(one_line(message)))
     console.print(Text(_summary(result), style=STYLES[result.verdict]))
 
 

@@ -1,4 +1,4 @@
-"""The run of a verification: settle, read, check. It exists once; the Dagster assets and the commands call it."""
+"""The run of a verification: settle, read, check, record. It exists once; Dagster's assets and the commands call it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def run_checks(
             session.settle(stage.name)
         for stage in judged:
             session.evaluate(stage.name, checks)
+        session.record()
         return session.result()
 
 

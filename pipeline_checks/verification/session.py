@@ -5,17 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from types import TracebackType
+from typing import Any
 
 from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.model.check import Check, Evidence
 from pipeline_checks.model.clock import monotonic, now
 from pipeline_checks.model.errors import PipelineChecksError
-from pipeline_checks.model.measure import Coverage, KeyComparison, Measure, Measured, RowCount, StageSchema
+from pipeline_checks.model.measure import Coverage, Facts, KeyComparison, Measure, Measured, RowCount, StageSchema
 from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.previous import Previous
 from pipeline_checks.model.result import CheckResult, RunResult, StageResult
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement, Verdict
 from pipeline_checks.verification.honesty import could_not_look, honest
+from pipeline_checks.verification.ledger.session_ledger import SessionLedger
 from pipeline_checks.verification.measuring import Measurer
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
@@ -26,7 +29,8 @@ class VerificationSession:
     """Settles and evaluates the stages of one pipeline at one common cut.
 
     The cut is taken when the first stage is asked for. Nothing of this class raises for what is wrong with a stage:
-    that stands in the results. ``close`` gives back connections and ends the cut's transaction.
+    that stands in the results. ``close`` gives back connections and ends the cut's transaction. What was found is
+    recorded in the ledger once: when ``record`` is called, else with ``close``.
     """
 
     def __init__(self, pipeline: Pipeline, options: Options | None = None, run_id: str | None = None) -> None:
@@ -36,7 +40,10 @@ class VerificationSession:
         self._started_at = now()
         self._started = monotonic()
         self._pinner = Pinner(pipeline, self.options)
+        self._ledger = SessionLedger(pipeline)
+        self._is_recorded = False
         self._measurer = Measurer(pipeline, self._pinner)
+        self._facts: dict[tuple[str, str], Any] = {}
         self._stages: dict[str, StageResult] = {}
         self._checks: dict[tuple[str, str], CheckResult] = {}
 
@@ -46,11 +53,25 @@ class VerificationSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_recorded |= kind is not None  # half a run proves nothing
         self.close()
 
     def close(self) -> None:
-        """Give back all connections."""
-        self._pinner.close()
+        """Record what was not recorded, and give back all connections."""
+        try:
+            self.record()
+        finally:
+            self._ledger.close()
+            self._pinner.close()
+
+    def record(self) -> None:
+        """Write what was found into the ledger. That this failed is a message of the run and changes no verdict."""
+        if self._is_recorded or not self._checks:
+            return
+        self._is_recorded = True
+        self._ledger.record(self.result(), self._facts)
+        for problem in self._ledger.problems:
+            self.options.say(f"WARN: {problem}")
 
     def settle(self, stage: str) -> StageResult:
         """Wait until the stage covers the cut, or its deadline, and return where it stands."""
@@ -71,7 +92,12 @@ class VerificationSession:
         wanted = {c.kind: c.measures(declaration, c.configure(declaration)) for c in checks}
         started = monotonic()
         everything = frozenset(m for measures in wanted.values() for m in measures) | {Coverage()}
-        values = self._measurer.measure(settled, everything)
+        values = self._measurer.measure(settled, everything - {Previous()})
+        if Previous() in everything:
+            values[Previous()] = Measured(self._ledger.previous(stage))
+        self._facts.update(
+            {(stage, m.topic): v.value for m, v in values.items() if isinstance(m, Facts) and isinstance(v, Measured)}
+        )
         shared = (monotonic() - started) / max(1, len(checks))
         results = [self._judge(check, declaration, settled, wanted[check.kind], values, shared) for check in checks]
         self._checks.update({(r.stage, r.check): r for r in results})
@@ -89,6 +115,7 @@ class VerificationSession:
             cut=self._pinner.cut,
             stages=tuple(sorted(self._stages.values(), key=lambda s: order[s.name])),
             checks=tuple(sorted(self._checks.values(), key=lambda c: order[c.stage])),
+            messages=self._ledger.problems,
         )
 
     def _known(self, settled: Settled) -> dict[Measure, Measured | Exception]:

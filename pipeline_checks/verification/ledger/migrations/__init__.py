@@ -1,0 +1,1 @@
+"""Alembic's scripts, by which the tables of a ledger come to be and change."""
