@@ -22,26 +22,37 @@ from pipeline_checks.checks.slot_facts import (
     slot_findings,
     slots_of,
 )
+from pipeline_checks.checks.slot_history import (
+    has_reconnected,
+    history_findings,
+    is_other_cluster,
+    offset_findings,
+)
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.finding import Finding
 from pipeline_checks.model.measure import KEY_SAMPLE, Facts, Measure
+from pipeline_checks.model.previous import Previous, PreviousState
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
 
 CONNECTOR, OFFSET, COMMITS = Facts("connector"), Facts("offset"), Facts("commits")
 SLOTS, PUBLICATION = Facts("slots"), Facts("publication")
+PREVIOUS = Previous()
 
 
 class ContinuityConfiguration(CheckConfiguration):
-    """``continuity: {allowed_slots: [audit], retained_wal: 1073741824, acknowledged: [57]}``.
+    """``continuity: {allowed_slots: [audit], retained_wal: 1073741824, safe_wal: 104857600, acknowledged: [57]}``.
 
     ``allowed_slots``: further replication slots of the database that are known and feed something else.
     ``retained_wal``: bytes of log that the slot may keep back before the check warns; no limit by default.
+    ``safe_wal``: bytes of log that it must still be possible to write before the slot loses what it has not handed
+    out, where the server limits that (``max_slot_wal_keep_size``).
     ``acknowledged``: versions or snapshots of a table that another writer is known to have made, such as a repair.
     """
 
     allowed_slots: tuple[str, ...] = ()
     retained_wal: Annotated[int, Field(strict=True, gt=0)] | None = None
+    safe_wal: Annotated[int, Field(strict=True, gt=0)] | None = None
     acknowledged: tuple[int | str, ...] = ()
 
 
@@ -62,7 +73,7 @@ class ContinuityCheck:
         """Return the facts that the connector, or the table's history, tells of itself."""
         if not is_connector(stage):
             return frozenset({COMMITS})
-        wanted: set[Measure] = {CONNECTOR, OFFSET}
+        wanted: set[Measure] = {CONNECTOR, OFFSET, PREVIOUS}
         if knows_its_database(stage):
             wanted.add(SLOTS)
             if getattr(stage, "publication", None):
@@ -79,10 +90,17 @@ class ContinuityCheck:
 def _judge_connector(configuration: ContinuityConfiguration, evidence: Evidence) -> Judgement:
     connector = evidence[CONNECTOR]
     slots: tuple[Slot, ...] = ()
+    previous: PreviousState = evidence[PREVIOUS]
+    reconnected: bool | None = None
     findings: list[Finding] = [*connector_findings(evidence, connector)]
     if knows_its_database(evidence.stage):
         slots = slots_of(evidence[SLOTS], connector)
+        own = tuple(slot for slot in slots if slot.own)
         findings += slot_findings(evidence, slots, evidence[OFFSET], configuration.allowed_slots)
+        findings += history_findings(evidence, evidence[SLOTS], own, previous)
+        reconnected = has_reconnected(evidence[SLOTS], own, previous)
+        if not is_other_cluster(evidence[SLOTS], previous):
+            findings += offset_findings(evidence, evidence[OFFSET], previous)
         if PUBLICATION in evidence.values:
             findings += publication_findings(evidence, evidence[PUBLICATION])
     findings += falling_behind(evidence)
@@ -96,13 +114,14 @@ def _judge_connector(configuration: ContinuityConfiguration, evidence: Evidence)
         message,
         {"tasks": len(tasks)},
         findings=findings,
-        doubts=slot_doubts(slots, configuration.retained_wal),
+        doubts=slot_doubts(slots, configuration.retained_wal, configuration.safe_wal),
         measures={
             "tasks": len(tasks),
             "running_tasks": sum(1 for t in tasks if t.get("state") == "RUNNING"),
             "slots": len(slots),
             "retained_bytes": retained_bytes(slots),
             "lag_seconds": evidence.coverage.lag_seconds,
+            "reconnected": reconnected,
         },
     )
 

@@ -26,6 +26,8 @@ class Slot:
     retained_bytes: int | None
     database: str | None
     plugin: str | None
+    invalidation: str | None = None
+    safe_wal: int | None = None
 
 
 def slots_of(facts: Sequence[Mapping[str, Any]], connector: Mapping[str, Any]) -> tuple[Slot, ...]:
@@ -42,6 +44,8 @@ def slots_of(facts: Sequence[Mapping[str, Any]], connector: Mapping[str, Any]) -
             retained_bytes=None if slot.get("retained_bytes") is None else int(slot["retained_bytes"]),
             database=slot.get("database"),
             plugin=slot.get("plugin"),
+            invalidation=slot.get("invalidation_reason"),
+            safe_wal=None if slot.get("safe_wal_size") is None else int(slot["safe_wal_size"]),
         )
         for slot in facts
     )
@@ -85,20 +89,23 @@ def retained_bytes(slots: Sequence[Slot]) -> int | None:
     return max((s.retained_bytes for s in slots if s.own and s.retained_bytes is not None), default=None)
 
 
-def slot_doubts(slots: Sequence[Slot], retained_wal: int | None) -> Iterator[str]:
-    """Yield what may soon become a loss."""
+def slot_doubts(slots: Sequence[Slot], retained_wal: int | None, safe_wal: int | None = None) -> Iterator[str]:
+    """Yield what may soon become a loss: too much log kept back, too little that may still be written."""
     kept = retained_bytes(slots)
     if retained_wal is not None and kept is not None and kept > retained_wal:
         yield f"the slot keeps back {kept:,} bytes of log, {retained_wal:,} are allowed"
     for slot in slots:
+        if slot.own and safe_wal is not None and slot.safe_wal is not None and slot.safe_wal < safe_wal:
+            yield f"slot {slot.name} loses log after {max(0, slot.safe_wal):,} more bytes, {safe_wal:,} must be left"
         if slot.own and slot.wal_status == "unreserved":
             yield f"slot {slot.name} is about to lose its log (wal_status unreserved)"
 
 
 def _state(evidence: Evidence, slot: Slot, offset: Mapping[str, Any]) -> Iterator[Finding]:
-    if slot.wal_status == "lost":
-        message = f"slot {slot.name} has lost log that it had not handed out: changes are missing"
-        yield _finding(evidence, "gap", "slot_lost", message, "reserved", "lost")
+    if slot.wal_status == "lost" or slot.invalidation:
+        reason = f" ({slot.invalidation})" if slot.invalidation else ""
+        message = f"slot {slot.name} has lost log that it had not handed out{reason}: changes are missing"
+        yield _finding(evidence, "gap", "slot_lost", message, "reserved", slot.invalidation or "lost")
     elif not slot.active:
         message = f"slot {slot.name} is not read by anyone"
         yield _finding(evidence, "stalled", "slot_inactive", message, "active", "inactive")

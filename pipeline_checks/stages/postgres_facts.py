@@ -18,16 +18,31 @@ _SLOT_FIELDS = (
     "database",
     "plugin",
     "slot_type",
+    "invalidation_reason",
+    "safe_wal_size",
+    "active_pid",
+    "total_txns",
+    "stats_reset",
+    "server_started",
+    "system_identifier",
 )
 
 
 def slots(query: Query) -> list[dict[str, Any]]:
     """Return every replication slot: name, active, restart_lsn, confirmed_flush_lsn, wal_status, retained_bytes
-    (log kept back for it), database, plugin, slot_type. LSNs are texts."""
+    (log kept back for it), database, plugin, slot_type; why it was invalidated (``invalidation_reason``, since Postgres
+    17), how much log may still be written before it loses some (``safe_wal_size``, None without a limit), the process
+    that serves it (``active_pid``), the transactions decoded since its statistics began (``total_txns``,
+    ``stats_reset``), and of the server when it was started and its ``system_identifier``. LSNs and times are texts.
+    """
     rows = query(
-        "SELECT slot_name, active, restart_lsn::text, confirmed_flush_lsn::text, wal_status,"
+        "SELECT s.slot_name, s.active, s.restart_lsn::text, s.confirmed_flush_lsn::text, s.wal_status,"
         " pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,"
-        " restart_lsn)::bigint, database, plugin, slot_type FROM pg_replication_slots ORDER BY slot_name",
+        " s.restart_lsn)::bigint, s.database, s.plugin, s.slot_type,"
+        " to_jsonb(s) ->> 'invalidation_reason',"  # a column that older servers do not have
+        " s.safe_wal_size, s.active_pid, t.total_txns, t.stats_reset::text,"
+        " pg_postmaster_start_time()::text, (SELECT system_identifier::text FROM pg_control_system())"
+        " FROM pg_replication_slots s LEFT JOIN pg_stat_replication_slots t USING (slot_name) ORDER BY s.slot_name",
         what="reading the replication slots",
     )
     return [dict(zip(_SLOT_FIELDS, row, strict=True)) for row in rows]

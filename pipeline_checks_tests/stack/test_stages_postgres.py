@@ -12,6 +12,7 @@ import pytest
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.engines.registry import engine
+from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import ConfigurationError, TerminalError, TransientError
 from pipeline_checks.model.measure import (
     Above,
@@ -244,6 +245,37 @@ def test_facts_tell_keys_publications_and_slots(url: str, cut: PostgresCut) -> N
     assert slot["retained_bytes"] >= 0
     with pytest.raises(ConfigurationError, match="slots"):
         cut.table(declared(url)).answer(frozenset({Facts("weather")}))
+
+
+def test_a_slot_that_is_dropped_and_made_anew_counts_its_transactions_anew(url: str) -> None:
+    def told() -> dict[str, Any]:
+        reader = open_stage(declared(url))
+        facts = Facts("slots")
+        found = reader.at(reader.reached().position).answer(frozenset({facts}))[facts].value
+        reader.close()
+        return next(s for s in found if s["name"] == "stages_again")
+
+    with connect(url) as connection:
+
+        def decode(times: int) -> dict[str, Any]:
+            for _ in range(times):
+                connection.execute("SELECT pg_logical_emit_message(true, 'stages', 'x')")
+            connection.execute("SELECT count(*) FROM pg_logical_slot_get_changes('stages_again', NULL, NULL)")
+            return told()
+
+        connection.execute("SELECT pg_create_logical_replication_slot('stages_again', 'test_decoding')")
+        try:
+            decode(5)
+            before = Deadline(30).wait_until(lambda: s if (s := decode(1))["total_txns"] else None)
+            assert before
+            connection.execute("SELECT pg_drop_replication_slot('stages_again')")
+            connection.execute("SELECT pg_create_logical_replication_slot('stages_again', 'test_decoding')")
+            after = told()
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot('stages_again')")
+    assert after["total_txns"] < before["total_txns"]
+    for same in ("server_started", "system_identifier", "stats_reset", "safe_wal_size", "invalidation_reason"):
+        assert after[same] == before[same], same
 
 
 def test_a_stage_by_itself_tells_a_rising_position_and_reads_what_is_there(url: str) -> None:

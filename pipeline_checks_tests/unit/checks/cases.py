@@ -36,6 +36,7 @@ from pipeline_checks.model.measure import (
     ViolationSample,
 )
 from pipeline_checks.model.position import OffsetsPosition, Position, VersionPosition
+from pipeline_checks.model.previous import Previous, PreviousState
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
@@ -153,6 +154,13 @@ HEALTHY: Mapping[str, Any] = {
             "database": "shop",
             "plugin": "pgoutput",
             "expected": True,
+            "invalidation_reason": None,
+            "safe_wal_size": None,
+            "active_pid": 77,
+            "total_txns": 40,
+            "stats_reset": None,
+            "server_started": "2026-05-01 10:00:00+00",
+            "system_identifier": "7001",
         }
     ],
     "offset": {"lsn": 0x20, "snapshot": False},
@@ -217,6 +225,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return DuplicateSample(0, 0)
         case TransactionComparison():
             return TransactionDifference(3 if rows else 0, rows, 0, against=("topic_orders",) if rows else ())
+        case Previous():
+            return PreviousState()
         case StageSchema():
             return PROMISED
         case UpstreamSchemas():

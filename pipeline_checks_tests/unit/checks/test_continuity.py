@@ -12,6 +12,7 @@ from pipeline_checks.checks.registry import check
 from pipeline_checks.model.finding import Finding
 from pipeline_checks.model.measure import Coverage, CoverageState, Facts
 from pipeline_checks.model.position import LsnPosition, VersionPosition
+from pipeline_checks.model.previous import Previous, PreviousState
 from pipeline_checks.model.verdict import Judgement, Verdict
 from pipeline_checks_tests.unit.checks.cases import HEALTHY, change_log, connector, judge, source, stage, table, topic
 
@@ -124,6 +125,65 @@ def test_a_slot_ahead_of_its_connector_is_a_gap(confirmed: str | int) -> None:
 @pytest.mark.parametrize("offset", [{"lsn": None, "snapshot": False}, {"lsn": 1, "snapshot": True}])
 def test_before_streaming_there_is_nothing_to_compare_the_slot_with(offset: dict[str, Any]) -> None:
     assert judge("continuity", connector(), {Facts("offset"): offset}).verdict is Verdict.PASS
+
+
+def test_an_invalidated_slot_is_lost_for_its_reason() -> None:
+    finding = only(with_slots(slot(wal_status="lost", invalidation_reason="idle_timeout")))
+    assert (finding.detail, finding.seen) == ("slot_lost", "idle_timeout")
+    assert "(idle_timeout)" in finding.message
+
+
+def test_a_slot_that_may_soon_lose_log_warns_where_a_reserve_is_promised() -> None:
+    promised = {"contract": {"continuity": {"safe_wal": 5000}}}
+    assert with_slots(slot(safe_wal_size=4000), **promised).verdict is Verdict.WARN
+    for enough in ({"safe_wal_size": 5000}, {"safe_wal_size": None}):
+        assert with_slots(slot(**enough), **promised).verdict is Verdict.PASS
+    assert with_slots(slot(safe_wal_size=4000)).verdict is Verdict.PASS
+
+
+def since(slots: dict[str, Any] | None = None, offset: dict[str, Any] | None = None, **now: Any) -> Judgement:
+    """Judge a slot with the changes ``now`` against what the last run was told."""
+    facts = {"slots": [slot(**(slots or {}))], "offset": {"lsn": 0x20, "snapshot": False, **(offset or {})}}
+    values = {Facts("slots"): [slot(**now)], Previous(): PreviousState(1, None, None, facts)}
+    return judge("continuity", connector(), values)
+
+
+def test_a_slot_that_went_on_since_the_last_run_passes_and_tells_whether_it_reconnected() -> None:
+    judgement = since({"restart_lsn": "0/8", "total_txns": 30}, {"lsn": 0x10})
+    assert judgement.verdict is Verdict.PASS
+    assert judgement.measures["reconnected"] is False
+    assert since(active_pid=78).measures["reconnected"] is True
+    assert judge("continuity", connector()).measures["reconnected"] is None
+
+
+@pytest.mark.parametrize("now", [{"total_txns": 3}, {"restart_lsn": "0/9"}])
+def test_a_slot_that_was_made_anew_since_the_last_run_is_a_gap(now: dict[str, Any]) -> None:
+    finding = only(since(**now))
+    assert (finding.kind, finding.detail) == ("gap", "slot_recreated")
+    assert "anew" in finding.message
+
+
+def test_counts_of_another_server_start_and_counts_that_were_reset_tell_nothing() -> None:
+    for name in ("server_started", "stats_reset"):
+        changed: dict[str, Any] = {name: "2026-05-01 11:00:00+00", "total_txns": 3}
+        assert since(**changed).verdict is Verdict.PASS
+
+
+def test_a_slot_in_another_cluster_is_told_once_and_its_positions_are_not_compared() -> None:
+    finding = only(since({"restart_lsn": "0/F0"}, {"lsn": 0xF0}, system_identifier="7002"))
+    assert (finding.kind, finding.detail) == ("gap", "other_cluster")
+
+
+def test_offsets_that_went_back_are_found() -> None:
+    finding = only(since(offset={"lsn": 0x30}))
+    assert (finding.kind, finding.detail) == ("out_of_order", "offset_went_back")
+    assert (finding.expected, finding.seen) == (">= 0/30", "0/20")
+
+
+def test_facts_of_an_earlier_version_tell_nothing() -> None:
+    old = {"name": "shop_slot", "restart_lsn": None}
+    values = {Previous(): PreviousState(1, None, None, {"slots": [old], "offset": None})}
+    assert judge("continuity", connector(), values).verdict is Verdict.PASS
 
 
 def test_a_second_slot_on_the_same_database_is_found_with_both_names() -> None:

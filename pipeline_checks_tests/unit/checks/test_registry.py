@@ -38,6 +38,7 @@ from pipeline_checks.model.measure import (
     Violations,
     ViolationSample,
 )
+from pipeline_checks.model.previous import Previous, PreviousState
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import (
@@ -138,6 +139,8 @@ def values_of(draw: st.DrawFn, measure: Measure, rows: int) -> Any:
             )
         case RowComparison():
             return RowDifference(rows, ("order_id", "status"), draw(st.integers(0, rows)), unknown_rows=draw(COUNTS))
+        case Previous():
+            return PreviousState(3, NOW, PROMISED, {name: HEALTHY[name] for name in ("slots", "offset")})
         case DuplicateClasses():
             return tuple(draw(st.lists(st.sampled_from(["sink_rewrite", "business"]), max_size=rows)))
         case DuplicateKeys() | UpstreamDuplicates():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import check
 from pipeline_checks.model.measure import Facts, Grade, Measured, StageSchema, UpstreamSchemas
+from pipeline_checks.model.previous import Previous, PreviousState
 from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import (
@@ -170,3 +172,75 @@ def test_a_service_has_no_schema_and_a_promise_under_its_name_is_refused() -> No
     assert not check("schema").applies_to(connector())
     with pytest.raises(ValidationError):
         check("schema").configure(source(contract={"schema": {"strict": True}}))
+
+
+def with_ids(found: Schema, first: int = 1) -> Schema:
+    """The schema with the ids 1, 2, ... of its columns."""
+    return Schema(tuple(replace(f, id=str(i)) for i, f in enumerate(found.fields, first)), found.enforces_nullability)
+
+
+def renamed(found: Schema, **names: str) -> Schema:
+    return Schema(tuple(replace(f, name=names.get(f.name, f.name)) for f in found.fields), found.enforces_nullability)
+
+
+def judged_since(found: Schema, before: Schema | None, **fields: Any) -> Any:
+    values = {StageSchema(): found, Previous(): PreviousState(1, None, before)}
+    return judge("schema", table(**fields), values)
+
+
+def test_a_renamed_column_is_told_by_its_id_from_one_dropped_and_another_added() -> None:
+    before = with_ids(PROMISED)
+    judgement = judged_since(renamed(before, status="state"), before)
+    assert judgement.verdict is Verdict.FAIL
+    (finding,) = judgement.findings
+    assert (finding.detail, finding.expected, finding.seen) == ("renamed", "status", "state")
+    assert finding.extra["column"] == "status"
+
+
+def test_a_renamed_column_of_another_type_is_retyped_too() -> None:
+    before = with_ids(PROMISED)
+    after = renamed(with_ids(changed(amount="decimal(10,1)!")), amount="total")
+    assert [f.detail for f in judged_since(after, before).findings] == ["renamed", "retyped"]
+
+
+@pytest.mark.parametrize("before", [None, PROMISED, with_ids(PROMISED, first=20)])
+def test_without_the_same_id_before_a_column_was_dropped_and_another_added(before: Schema | None) -> None:
+    judgement = judged_since(renamed(with_ids(PROMISED), status="state"), before)
+    assert [(f.detail, f.extra["column"]) for f in judgement.findings] == [("dropped", "status"), ("added", "state")]
+
+
+def test_a_rename_that_the_contract_follows_is_no_drift() -> None:
+    before = renamed(with_ids(PROMISED), status="state")
+    assert judged_since(with_ids(PROMISED), before).verdict is Verdict.PASS
+
+
+def test_where_nothing_is_promised_the_last_run_is_what_the_columns_are_held_to() -> None:
+    bare = {"contract": {"key": ["order_id"]}, "from": ()}
+    values: dict[Any, Any] = {UpstreamSchemas(): {}, Previous(): PreviousState(1, None, PROMISED)}
+    assert judge("schema", table(**bare), values).verdict is Verdict.WARN
+    values[StageSchema()] = changed(amount="int64!", extra="string", status=None)
+    judgement = judge("schema", table(**bare), values)
+    assert [(f.detail, f.extra["column"]) for f in judgement.findings] == [
+        ("dropped", "status"),
+        ("retyped", "amount"),
+        ("added", "extra"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "lost"),
+    [
+        ({"amount": "decimal(10,1)!"}, "scale"),
+        ({"amount": "decimal(9,2)!"}, "precision"),
+        ({"order_id": "int32!"}, "range"),
+        ({"updated_at": "timestamp(3)"}, "precision"),
+    ],
+)
+def test_what_a_narrower_type_loses_is_told(columns: dict[str, str], lost: str) -> None:
+    (finding,) = judge("schema", table(), {StageSchema(): changed(**columns)}).findings
+    assert (finding.detail, finding.extra["lost"]) == ("retyped", lost)
+
+
+def test_another_type_has_nothing_in_common_to_lose() -> None:
+    (finding,) = judge("schema", table(), {StageSchema(): changed(order_id="string!")}).findings
+    assert "lost" not in finding.extra
