@@ -64,7 +64,7 @@ def ours(path: Path) -> None:
 def _make(path: Path, rows: int, key: str) -> None:
     print(f"making {rows:,} keys", file=sys.stderr, flush=True)
     with duckdb.connect() as connection:
-        connection.execute("SET memory_limit = '500MB'")
+        connection.execute("SET memory_limit = '500MB'; SET enable_progress_bar = false")
         for start in range(0, rows, _PART):
             sql = f"SELECT {key} AS k FROM range($first::BIGINT, $last::BIGINT) t(i)".replace("$rows", str(rows))
             part = connection.sql(sql, params={"first": start, "last": min(start + _PART, rows)})
@@ -73,7 +73,7 @@ def _make(path: Path, rows: int, key: str) -> None:
 
 def _distinct(files: list[str]) -> None:
     with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
+        connection.execute("SET threads = 2; SET enable_progress_bar = false")
         connection.sql("SELECT count(DISTINCT k) FROM read_parquet($files)", params={"files": files}).fetchall()
 
 

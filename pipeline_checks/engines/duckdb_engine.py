@@ -75,6 +75,7 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute(f"SET threads = {THREADS}")
             connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET enable_progress_bar = false")  # it would stand among the results on stdout
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET temp_directory = ?", [spill])
             yield connection

@@ -21,7 +21,7 @@ def computed(rows: pyarrow.Table, expressions: Mapping[str, str]) -> pyarrow.Tab
 
     items = ", ".join(f"({expression}) AS {_quoted(name)}" for name, expression in expressions.items())
     with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.register("rows", rows)
         try:
             connection.execute("SET enable_external_access = false")
