@@ -18,10 +18,12 @@ KINDS: Final[tuple[str, ...]] = (
     "reconcile",
     "nulls",
     "values",
+    "references",
     "latency",
     "continuity",
     "accounting",
     "ordering",
+    "growth",
     "transactions",
 )
 """In the order in which reports show them."""
