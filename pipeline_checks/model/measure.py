@@ -295,6 +295,35 @@ class RowDifference:
 
 
 @dataclass(frozen=True)
+class References(Measure):
+    """Rows whose ``column`` refers to something that another stage does not hold; value: ``ReferenceDifference``.
+
+    ``target`` is that stage; with ``by_source`` its source, and the stage meant is the one of the own stage's kind that
+    is made from it. ``target_column`` is its key where None.
+    """
+
+    column: str
+    target: str
+    target_column: str | None = None
+    by_source: bool = False
+
+
+@dataclass(frozen=True)
+class ReferenceDifference:
+    """Value of ``References``: the rows that refer to something, and a sample (key, value) of those to nothing.
+
+    ``left_out`` counts rows about which nothing is said, since they or what they refer to were touched after the cut.
+    ``against`` is ``stage.column``.
+    """
+
+    rows: int
+    dangling_total: int
+    dangling: tuple[tuple[Mapping[str, Any], Any], ...] = ()
+    left_out: int = 0
+    against: str = ""
+
+
+@dataclass(frozen=True)
 class TransactionComparison(Measure):
     """The transactions of the cut in a connector's topics against what it told; value: ``TransactionDifference``."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_checks.model.measure import DuplicateSample
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
+from pipeline_checks.verification.frames import lazy_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,23 +40,11 @@ def _variants(pinned: PinnedStage, key: list[str], columns: list[str]) -> polars
     """Return the doubled keys with the number of different rows each has."""
     import polars as pl
 
-    counted = _frame(pinned, key).group_by(key).agg(pl.len().alias(_ROWS))
+    counted = lazy_rows(pinned, key).group_by(key).agg(pl.len().alias(_ROWS))
     doubled = counted.filter(pl.col(_ROWS) > 1).select(key).collect(engine="streaming")
-    rows = _frame(pinned, columns).join(doubled.lazy(), on=key, how="semi", nulls_equal=True)
+    rows = lazy_rows(pinned, columns).join(doubled.lazy(), on=key, how="semi", nulls_equal=True)
     held = rows.collect(engine="streaming")
     return held.unique().group_by(key).agg(pl.len().alias(_VARIANTS))
-
-
-def _frame(pinned: PinnedStage, columns: Sequence[str]) -> polars.LazyFrame:
-    import polars as pl
-    import pyarrow
-
-    rows: Any = pinned.rows(columns)
-    if isinstance(rows, pl.LazyFrame):
-        return rows.select(*columns)
-    frame = pl.from_arrow(rows if isinstance(rows, pyarrow.Table) else rows.read_all())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.select(*columns).lazy()
 
 
 def _identity(values: Sequence[Any]) -> tuple[str, ...]:

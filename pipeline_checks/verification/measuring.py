@@ -22,6 +22,7 @@ from pipeline_checks.model.measure import (
     LatencySample,
     Measure,
     Measured,
+    References,
     RowComparison,
     RowMeasure,
     StageSchema,
@@ -38,6 +39,7 @@ from pipeline_checks.verification.latency import measure_latency, served_arrival
 from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.reconciling import Reconciler
+from pipeline_checks.verification.references import reference_difference
 from pipeline_checks.verification.settled import Settled
 from pipeline_checks.verification.transactions import compare_transactions
 
@@ -53,6 +55,7 @@ _DERIVED = (
     | KeyComparison
     | RowComparison
     | TransactionComparison
+    | References
     | Latencies
 )
 
@@ -137,6 +140,8 @@ class Measurer:
             return duplicate_classes(declaration, settled.pinned, self._of(declaration, DuplicateKeys(measure.key)))
         if isinstance(measure, RowComparison):
             return self._reconciler.difference(settled)
+        if isinstance(measure, References):
+            return reference_difference(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, TransactionComparison):
             return self._transactions(declaration)
         if isinstance(measure, Latencies):

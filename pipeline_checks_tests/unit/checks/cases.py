@@ -24,6 +24,8 @@ from pipeline_checks.model.measure import (
     Maximum,
     Measure,
     Measured,
+    ReferenceDifference,
+    References,
     RowComparison,
     RowCount,
     RowDifference,
@@ -223,6 +225,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return DuplicateSample(0, 0)
         case UpstreamDuplicates():
             return DuplicateSample(0, 0)
+        case References():
+            return ReferenceDifference(rows, 0, against="other.id")
         case TransactionComparison():
             return TransactionDifference(3 if rows else 0, rows, 0, against=("topic_orders",) if rows else ())
         case Previous():
