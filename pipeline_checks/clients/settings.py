@@ -25,7 +25,7 @@ def read_stack_env() -> dict[str, str]:
     """Return the settings of the running stack, empty when there is none."""
     try:
         text = stack_env_file().read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     pairs = (line.partition("=") for line in text.splitlines() if line and not line.startswith("#"))
     return {name.strip(): value for name, _, value in pairs}
