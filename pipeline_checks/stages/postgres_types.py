@@ -68,7 +68,9 @@ class PostgresColumn:
             return f"({quoted} AT TIME ZONE 'UTC')"
         if self.type_name == "bytea":
             return f"encode({quoted}, 'hex')"
-        if self.type.name in ("string", "uuid", "json", "interval", "array", "struct") and not self.is_plain_text:
+        if self.category == "A":
+            return f"array_to_json({quoted})::text"  # as topics and lakes write lists
+        if self.type.name in ("string", "uuid", "json", "interval", "struct") and not self.is_plain_text:
             return quoted if self.type_name == "bpchar" else f"{quoted}::text"
         return quoted
 

@@ -37,8 +37,9 @@ def test_two_runs_in_a_row_are_clean_under_writes(main_job: MainJob, pipeline: P
 
 
 @pytest.mark.soak
-def test_ten_runs_in_a_row_are_clean_under_writes(main_job: MainJob, pipeline: Pipeline) -> None:
-    with Load(Shop().step, RATE, seed=22) as load:
+@pytest.mark.timeout(3600)
+def test_fifty_runs_in_a_row_are_clean_under_heavy_writes(main_job: MainJob, pipeline: Pipeline) -> None:
+    with Load(Shop().step, 4 * RATE, seed=22) as load:
         load.go_on_for(RATE)
-        for _ in range(10):
+        for _ in range(50):
             _clean_run(pipeline, load)

@@ -31,6 +31,9 @@ TYPES: dict[str, tuple[str, str]] = {
     "raw": ("bytes", "bytea"),
     "paper": ("json", "jsonb"),
     "mark": ("uuid", "uuid"),
+    "tags": ("array", "text[]"),
+    "numbers": ("array", "integer[]"),
+    "mood": ("string", "differential_mood"),
 }
 """Column to logical type and type in Postgres."""
 
@@ -50,6 +53,9 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "raw": st.binary(max_size=8),
     "paper": st.dictionaries(st.sampled_from("abc"), st.integers(0, 9)).map(lambda d: json.dumps(d, sort_keys=True)),
     "mark": st.uuids().map(str),
+    "tags": st.lists(st.none() | _TEXTS, max_size=3),
+    "numbers": st.lists(st.integers(-9, 9), max_size=3),
+    "mood": st.sampled_from(["sad", "ok", "happy"]),
 }
 
 

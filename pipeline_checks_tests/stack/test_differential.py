@@ -38,6 +38,9 @@ from pipeline_checks_tests.stack.topics import brokers, produce, topic
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("base_stack")]
 
 EXAMPLES = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.generate, Phase.shrink]}
+_MOOD = """
+DO $$ BEGIN CREATE TYPE differential_mood AS ENUM ('sad', 'ok', 'happy'); EXCEPTION WHEN duplicate_object THEN END $$
+"""
 COVERED = CoverageState(True, 0.0, 1)
 
 
@@ -83,12 +86,17 @@ def _contract(world: World) -> Contract:
 def _arrow(world: World, stage: str) -> pa.Table:
     contract = _contract(world)
     rows = world.held(stage)
-    return pa.table({c: pa.array([r[c] for r in rows], to_arrow(d.type)) for c, d in contract.columns.items()})
+
+    def written(value: Any) -> Any:
+        return json.dumps(value) if isinstance(value, list) else value
+
+    return pa.table({c: pa.array([written(r[c]) for r in rows], to_arrow(d.type)) for c, d in contract.columns.items()})
 
 
 def _fill_source(world: World, table: str) -> None:
     rows = world.source().values()
     with connect(setting("POSTGRES_URL")) as connection:
+        connection.execute(_MOOD)
         types = "".join(f", {c} {TYPES[c][1]}" for c in world.columns)
         connection.execute(f"CREATE TABLE {table} (id bigint PRIMARY KEY{types})")
         marks = ", ".join(["%s"] * (1 + len(world.columns)))
