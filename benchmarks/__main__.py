@@ -11,9 +11,11 @@ from benchmarks.figures import Figure, machine, markdown
 
 BENCHMARKS = {
     "stage_checks": "stage_checks:measure_stage_checks",
+    "dagster_rules": "dagster_rules:measure_dagster_rules",
     "duplicates": "duplicates:measure_duplicates",
     "reconcile": "reconcile:measure_reconcile",
     "pipeline": "pipeline:measure_pipeline",
+    "ledger": "ledger:measure_ledger",
 }
 
 

@@ -179,6 +179,8 @@ class EmbeddedProvider:
         for folder in (*(self.home.path / name for name in _PURGED), self.home.outside):
             if folder.exists():
                 shutil.rmtree(folder)
+        for file in self.home.path.glob("ledger.db*"):  # what it proves is about data that is gone
+            file.unlink()
         self.home.env_file.unlink(missing_ok=True)
 
     # what is known

@@ -59,11 +59,24 @@ class JsonText(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the document; None stays NULL."""
-        return None if value is None else json.dumps(storable(value), separators=(",", ":"))
+        return None if value is None else _document(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the JSON value."""
         return None if value is None else json.loads(value)
+
+
+def _document(value: Any) -> str:
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError):
+        return _dumped(storable(value))
+    # Nothing in a short document is too long, and without a URL there is no password in one.
+    return text if len(text) <= LONGEST_TEXT and "://" not in text else _dumped(storable(value))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def plain(text: str) -> str:

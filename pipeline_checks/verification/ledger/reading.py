@@ -13,7 +13,7 @@ from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import Grade
 from pipeline_checks.model.previous import CountedRows, PreviousState
 from pipeline_checks.model.schema import Schema, SchemaField
-from pipeline_checks.verification.ledger.tables import FACTS, MEASURES, SCHEMAS, STAGES, VERDICTS
+from pipeline_checks.verification.ledger.tables import FACTS, MEASURES, RUNS, SCHEMAS, STAGES, VERDICTS
 
 MOST_COUNTS: Final = 500
 """Counts of rows that a check is given at most."""
@@ -46,8 +46,9 @@ class MeasuredThen:
 
 def previous_state(connection: sa.Connection, pipeline: str, stage: str) -> PreviousState:
     """Return what earlier runs found of a stage."""
-    known = (STAGES.c.pipeline == pipeline, STAGES.c.stage == stage)
-    runs, at = connection.execute(sa.select(sa.func.count(), sa.func.max(STAGES.c.at)).where(*known)).one()
+    known = (RUNS.c.pipeline == pipeline, STAGES.c.stage == stage)
+    counted = sa.select(sa.func.count(), sa.func.max(RUNS.c.at)).join_from(RUNS, STAGES, _of_run(STAGES)).where(*known)
+    runs, at = connection.execute(counted).one()
     if not runs:
         return PreviousState()
     return PreviousState(
@@ -57,6 +58,10 @@ def previous_state(connection: sa.Connection, pipeline: str, stage: str) -> Prev
         facts=_last_facts(connection, pipeline, stage),
         rows=_counts(connection, pipeline, stage),
     )
+
+
+def _of_run(table: sa.Table) -> sa.ColumnElement[bool]:
+    return RUNS.c.run_id == table.c.run_id
 
 
 def _last_schema(connection: sa.Connection, pipeline: str, stage: str) -> Schema | None:
@@ -91,33 +96,35 @@ def _last_facts(connection: sa.Connection, pipeline: str, stage: str) -> dict[st
 def _counts(connection: sa.Connection, pipeline: str, stage: str) -> tuple[CountedRows, ...]:
     """Exact counts of settled stages, oldest first, thinned evenly to ``MOST_COUNTS``; the newest is always there."""
     settled = (
-        STAGES.c.pipeline == pipeline,
+        RUNS.c.pipeline == pipeline,
         STAGES.c.stage == stage,
         STAGES.c.rows.is_not(None),
         STAGES.c.rows_grade == str(Grade.EXACT),
         sa.or_(STAGES.c.covers_cut.is_(None), STAGES.c.covers_cut),
     )
-    total = connection.execute(sa.select(sa.func.count()).select_from(STAGES).where(*settled)).scalar_one()
+    known = RUNS.join(STAGES, _of_run(STAGES))
+    total = connection.execute(sa.select(sa.func.count()).select_from(known).where(*settled)).scalar_one()
     step = -(-total // MOST_COUNTS) or 1
-    age = (sa.func.row_number().over(order_by=STAGES.c.at.desc()) - 1).label("age")
-    numbered = sa.select(STAGES.c.at, STAGES.c.rows, age).where(*settled).subquery()
+    age = (sa.func.row_number().over(order_by=RUNS.c.at.desc()) - 1).label("age")
+    numbered = sa.select(RUNS.c.at, STAGES.c.rows, age).select_from(known).where(*settled).subquery()
     chosen = sa.select(numbered.c.at, numbered.c.rows).where(numbered.c.age % step == 0).order_by(numbered.c.at)
     return tuple(CountedRows(r.at, r.rows) for r in connection.execute(chosen))
 
 
 def stages_told_of(connection: sa.Connection) -> list[tuple[str, str]]:
     """Return pipeline and name of every stage that the ledger tells of."""
-    named = sa.select(STAGES.c.pipeline, STAGES.c.stage).distinct().order_by(STAGES.c.pipeline, STAGES.c.stage)
+    known = RUNS.join(STAGES, _of_run(STAGES))
+    named = sa.select(RUNS.c.pipeline, STAGES.c.stage).select_from(known).distinct()
+    named = named.order_by(RUNS.c.pipeline, STAGES.c.stage)
     return [(r.pipeline, r.stage) for r in connection.execute(named)]
 
 
 def measures_of(connection: sa.Connection, pipeline: str, stage: str) -> list[MeasureSummary]:
     """Return every number that was measured of a stage, summed up over all runs."""
-    of_stage = (MEASURES.c.pipeline == pipeline, MEASURES.c.stage == stage)
-    age = sa.func.row_number().over(
-        partition_by=(MEASURES.c.check_kind, MEASURES.c.measure), order_by=MEASURES.c.at.desc()
-    )
-    numbered = sa.select(MEASURES, age.label("age")).where(*of_stage).subquery()
+    of_stage = (RUNS.c.pipeline == pipeline, MEASURES.c.stage == stage)
+    age = sa.func.row_number().over(partition_by=(MEASURES.c.check_kind, MEASURES.c.measure), order_by=RUNS.c.at.desc())
+    known = RUNS.join(MEASURES, _of_run(MEASURES))
+    numbered = sa.select(MEASURES, RUNS.c.at, age.label("age")).select_from(known).where(*of_stage).subquery()
     newest = sa.case((numbered.c.age == 1, numbered.c.value))
     found = connection.execute(
         sa.select(
@@ -140,14 +147,14 @@ def measured_then(
 ) -> Sequence[MeasuredThen]:
     """Return the newest ``last`` values of a number, oldest first; of one check only when it is given."""
     same = [MEASURES.c[name] == VERDICTS.c[name] for name in ("run_id", "stage", "check_kind")]
-    wanted = [MEASURES.c.pipeline == pipeline, MEASURES.c.stage == stage, MEASURES.c.measure == measure]
+    wanted = [RUNS.c.pipeline == pipeline, MEASURES.c.stage == stage, MEASURES.c.measure == measure]
     if check is not None:
         wanted.append(MEASURES.c.check_kind == check)
     found = connection.execute(
-        sa.select(MEASURES, VERDICTS.c.verdict)
-        .outerjoin(VERDICTS, sa.and_(*same))
+        sa.select(MEASURES, RUNS.c.at, VERDICTS.c.verdict)
+        .select_from(RUNS.join(MEASURES, _of_run(MEASURES)).outerjoin(VERDICTS, sa.and_(*same)))
         .where(*wanted)
-        .order_by(MEASURES.c.at.desc(), MEASURES.c.check_kind)
+        .order_by(RUNS.c.at.desc(), MEASURES.c.check_kind)
         .limit(last)
     )
     told = [MeasuredThen(r.run_id, r.at, r.check_kind, r.measure, r.value, r.verdict or "") for r in found]

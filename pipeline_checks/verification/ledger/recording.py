@@ -33,24 +33,22 @@ WHOLE_STAGE = ""
 
 def record(connection: sa.Connection, run: RunResult, facts: Facts, proofs: Sequence[Proof]) -> None:
     """Write a run with all that belongs to it."""
-    about = {"run_id": run.run_id, "pipeline": run.pipeline, "at": run.started_at}
+    of_run = {"run_id": run.run_id}
+    about = {**of_run, "pipeline": run.pipeline, "at": run.started_at}
     cut = None if run.cut is None else run.cut.to_json()
     told = [{"stage": stage, "topic": topic, "value": value} for (stage, topic), value in facts.items()]
     _insert(connection, RUNS, about, [{"seconds": run.seconds, "verdict": str(run.verdict), "cut": cut}])
-    _insert(connection, STAGES, about, (_stage(s) for s in run.stages))
-    _insert(connection, VERDICTS, about, _verdicts(run))
-    _insert(connection, FINDINGS, about, _findings(run), timed=False)
-    _insert(connection, MEASURES, about, _measures(run))
+    _insert(connection, STAGES, of_run, (_stage(s) for s in run.stages))
+    _insert(connection, VERDICTS, of_run, _verdicts(run))
+    _insert(connection, FINDINGS, of_run, _findings(run))
+    _insert(connection, MEASURES, of_run, _measures(run))
     _insert(connection, SCHEMAS, about, _new_schemas(connection, run))
     _insert(connection, FACTS, about, told)
     _insert(connection, PROOFS, about, (p.row() for p in proofs))
 
 
-def _insert(
-    connection: sa.Connection, table: sa.Table, about: Mapping[str, Any], rows: Iterable[Row], *, timed: bool = True
-) -> None:
-    shared = about if timed else {name: value for name, value in about.items() if name != "at"}
-    if made := [{**shared, **row} for row in rows]:
+def _insert(connection: sa.Connection, table: sa.Table, about: Mapping[str, Any], rows: Iterable[Row]) -> None:
+    if made := [{**about, **row} for row in rows]:
         connection.execute(sa.insert(table), made)
 
 

@@ -1,10 +1,14 @@
-"""The tables of the ledger. Rows are only ever added, and removed by age, so that writers never wait for each other."""
+"""The tables of the ledger. Rows are only ever added, and removed by age, so that writers never change the same row.
+
+What there is much of stands by its run alone, side by side: a run is then written to few pages, however large the
+ledger has become. Time and pipeline are those of the run.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
 
 from pipeline_checks.verification.ledger.column_types import Instant, JsonText, PlainText
 
@@ -14,22 +18,20 @@ RUNS: Final = Table(
     "ledger_runs",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
+    Column("pipeline", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("seconds", Double, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("cut", JsonText),
     Index("ledger_runs_by_time", "pipeline", "at"),
 )
-"""One row a verification of a pipeline; ``at`` is when it began, here and in the tables below."""
+"""One row a verification of a pipeline; ``at`` is when it began, here as in the tables that repeat it."""
 
 STAGES: Final = Table(
     "ledger_stages",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("stage", Text, primary_key=True),
     Column("kind", String(64), nullable=False),
     Column("position", JsonText),
     Column("covers_cut", Boolean),
@@ -37,7 +39,7 @@ STAGES: Final = Table(
     Column("rows_grade", String(16)),
     Column("lag_seconds", Double),
     Column("problem", PlainText, nullable=False),
-    Index("ledger_stages_by_time", "pipeline", "stage", "at"),
+    sqlite_with_rowid=False,
 )
 """Where each stage stood."""
 
@@ -45,16 +47,14 @@ VERDICTS: Final = Table(
     "ledger_verdicts",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
+    Column("stage", Text, primary_key=True),
     Column("check_kind", String(64), primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
-    Column("at", Instant, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("message", PlainText, nullable=False),
     Column("looked_at", JsonText, nullable=False),
     Column("findings_total", BigInteger, nullable=False),
     Column("seconds", Double, nullable=False),
-    Index("ledger_verdicts_by_time", "pipeline", "stage", "check_kind", "at"),
+    sqlite_with_rowid=False,
 )
 """What each check said."""
 
@@ -62,14 +62,14 @@ FINDINGS: Final = Table(
     "ledger_findings",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
+    Column("stage", Text, primary_key=True),
     Column("check_kind", String(64), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
     Column("kind", String(64), nullable=False),
-    Column("blamed_stage", PlainText, nullable=False),
+    Column("blamed_stage", Text, nullable=False),
     Column("detail", PlainText),
     Column("finding", JsonText, nullable=False),
+    sqlite_with_rowid=False,
 )
 """The listed findings of each verdict, as reports show them."""
 
@@ -77,13 +77,11 @@ MEASURES: Final = Table(
     "ledger_measures",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
+    Column("stage", Text, primary_key=True),
     Column("check_kind", String(64), primary_key=True),
-    Column("measure", PlainText, primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("measure", Text, primary_key=True),
     Column("value", Double, nullable=False),
-    Index("ledger_measures_by_time", "pipeline", "stage", "measure", "at"),
+    sqlite_with_rowid=False,
 )
 """The numbers that the checks measured."""
 
@@ -91,8 +89,8 @@ SCHEMAS: Final = Table(
     "ledger_schemas",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
+    Column("stage", Text, primary_key=True),
+    Column("pipeline", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("columns", JsonText, nullable=False),
     Column("enforces_nullability", Boolean, nullable=False),
@@ -104,9 +102,9 @@ FACTS: Final = Table(
     "ledger_facts",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("stage", PlainText, primary_key=True),
+    Column("stage", Text, primary_key=True),
     Column("topic", String(64), primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
+    Column("pipeline", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("value", JsonText, nullable=False),
     Index("ledger_facts_by_time", "pipeline", "stage", "topic", "at"),
@@ -117,9 +115,9 @@ PROOFS: Final = Table(
     "ledger_verified_through",
     METADATA,
     Column("run_id", String(64), primary_key=True),
-    Column("upstream", PlainText, primary_key=True),
-    Column("stage", PlainText, primary_key=True),
-    Column("pipeline", PlainText, nullable=False),
+    Column("upstream", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("pipeline", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("upstream_position", JsonText),
     Column("position", JsonText, nullable=False),

@@ -25,8 +25,6 @@ def upgrade() -> None:
         "ledger_stages",
         sa.Column("run_id", sa.String(64), primary_key=True),
         sa.Column("stage", sa.Text(), primary_key=True),
-        sa.Column("pipeline", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.String(64), nullable=False),
         sa.Column("position", sa.Text(), nullable=True),
         sa.Column("covers_cut", sa.Boolean(), nullable=True),
@@ -34,33 +32,31 @@ def upgrade() -> None:
         sa.Column("rows_grade", sa.String(16), nullable=True),
         sa.Column("lag_seconds", sa.Double(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=False),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ledger_stages_by_time", "ledger_stages", ["pipeline", "stage", "at"])
     op.create_table(
         "ledger_verdicts",
         sa.Column("run_id", sa.String(64), primary_key=True),
         sa.Column("stage", sa.Text(), primary_key=True),
         sa.Column("check_kind", sa.String(64), primary_key=True),
-        sa.Column("pipeline", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("looked_at", sa.Text(), nullable=False),
         sa.Column("findings_total", sa.BigInteger(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ledger_verdicts_by_time", "ledger_verdicts", ["pipeline", "stage", "check_kind", "at"])
     op.create_table(
         "ledger_findings",
         sa.Column("run_id", sa.String(64), primary_key=True),
         sa.Column("stage", sa.Text(), primary_key=True),
         sa.Column("check_kind", sa.String(64), primary_key=True),
         sa.Column("ordinal", sa.Integer(), primary_key=True),
-        sa.Column("pipeline", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(64), nullable=False),
         sa.Column("blamed_stage", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("finding", sa.Text(), nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger_measures",
@@ -68,11 +64,9 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text(), primary_key=True),
         sa.Column("check_kind", sa.String(64), primary_key=True),
         sa.Column("measure", sa.Text(), primary_key=True),
-        sa.Column("pipeline", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ledger_measures_by_time", "ledger_measures", ["pipeline", "stage", "measure", "at"])
     op.create_table(
         "ledger_schemas",
         sa.Column("run_id", sa.String(64), primary_key=True),
