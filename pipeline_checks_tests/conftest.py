@@ -19,7 +19,7 @@ from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, ServiceState
 
 _PREFIX = "pipeline_checks_tests-"
-_NEED_STACK = {"base_stack", "stack", "own_home"}
+_NEED_STACK = {"base_stack", "stack", "own_home", "module_home"}
 _OURS = (
     *("POSTGRES_URL", "CDC_POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "DELTA_TABLE_PATH"),
     *("ICEBERG_CATALOG_URL", "ICEBERG_WAREHOUSE", "CHECKPOINT_LOCATION", "CDC_API_URL", "CDC_API_PORT"),
@@ -106,6 +106,16 @@ def stack(base_stack: RunningStack) -> RunningStack:
 @pytest.fixture
 def own_home() -> Iterator[Path]:
     """Return a home for a stack that one test may kill and break; it is taken down and removed afterwards."""
+    home = _new_home()
+    try:
+        yield home
+    finally:
+        _remove(home)
+
+
+@pytest.fixture(scope="module")
+def module_home() -> Iterator[Path]:
+    """Return a home for a stack that the tests of one module share and may kill and break."""
     home = _new_home()
     try:
         yield home

@@ -16,7 +16,7 @@ from pipeline_checks.cli.output import table, write_json
 @project_option
 @json_option
 def command(pipelines: tuple[str, ...], project: Path | None, json_file: str | None) -> None:
-    """List pipelines with their stages and the checks of each stage.
+    """List pipelines with their stages, the checks of each stage, and their scenarios; and the faults that there are.
 
     \b
     Example:
@@ -27,13 +27,19 @@ def command(pipelines: tuple[str, ...], project: Path | None, json_file: str | N
     found = [load_pipeline(name, project) for name in pipelines] or load_pipelines(project)
     listed = [_pipeline(p) for p in found]
     if json_file is not None:
-        write_json({"schema_version": 1, "pipelines": listed}, json_file)
+        from pipeline_checks.faults.catalogue import FAULTS
+
+        faults = [{"name": name, "description": fault.description} for name, fault in FAULTS.items()]
+        write_json({"schema_version": 1, "pipelines": listed, "faults": faults}, json_file)
     if json_file == "-":
         return
     for pipeline in listed:
         click.echo(f"{pipeline['name']}: {pipeline['description']}" if pipeline["description"] else pipeline["name"])
         rows = [(s["name"], s["kind"], _short(s["from"]), ", ".join(s["checks"])) for s in pipeline["stages"]]
         click.echo(table(("STAGE", "KIND", "FROM", "CHECKS"), rows))
+        if pipeline["scenarios"]:
+            number = len(pipeline["scenarios"])
+            click.echo(f"{number} scenarios: pipeline-checks scenario {pipeline['name']} lists them")
 
 
 def _short(names: list[str]) -> str:
@@ -42,6 +48,7 @@ def _short(names: list[str]) -> str:
 
 def _pipeline(pipeline: Any) -> dict[str, Any]:
     from pipeline_checks.checks.registry import checks_of
+    from pipeline_checks.pipelines.parts import scenarios_of
 
     return {
         "name": pipeline.name,
@@ -50,4 +57,5 @@ def _pipeline(pipeline: Any) -> dict[str, Any]:
             {"name": s.name, "kind": s.kind, "from": list(s.from_), "checks": [c.kind for c in checks_of(s)]}
             for s in pipeline.stages
         ],
+        "scenarios": [{"name": s.name, "description": s.description} for s in scenarios_of(pipeline)],
     }

@@ -18,6 +18,7 @@ from pipeline_checks.cli.options import json_option, project_option, provider_op
 @seed_option
 @provider_option
 @project_option
+@click.option("--markdown", "markdown_file", metavar="FILE|-", help="Write the detection matrix.")
 @json_option
 def command(
     pipeline: str,
@@ -27,6 +28,7 @@ def command(
     seed: int,
     provider: str | None,
     project: Path | None,
+    markdown_file: str | None,
     json_file: str | None,
 ) -> int:
     """Do each scenario's damage, verify, compare the findings with the expected ones, and undo it.
@@ -41,9 +43,10 @@ def command(
       pipeline-checks scenario cdc lost_rows__delta_orders --rows 200
       pipeline-checks scenario cdc --all --json scenarios.json
     """
-    from pipeline_checks.cli.output import progress, write_json
+    from pipeline_checks.cli.output import progress, write_json, write_text
     from pipeline_checks.cli.scenarios import chosen, listed, prepare, shown
     from pipeline_checks.model.clock import monotonic
+    from pipeline_checks.scenarios import matrix
     from pipeline_checks.scenarios.outcome import document
     from pipeline_checks.scenarios.runner import ScenarioRunner
     from pipeline_checks.verification.discovery import load_pipeline
@@ -56,8 +59,11 @@ def command(
     prepare(loaded, rows, seed, provider)
     started = monotonic()
     outcomes = ScenarioRunner(loaded, progress).run(selected)
+    found = document(loaded.name, outcomes, monotonic() - started)
     if json_file is not None:
-        write_json(document(loaded.name, outcomes, monotonic() - started), json_file)
-    if json_file != "-":
+        write_json(found, json_file)
+    if markdown_file is not None:
+        write_text(matrix.render(found), markdown_file)
+    if "-" not in (json_file, markdown_file):
         shown(outcomes)
     return exits.PASSED if all(o.exact for o in outcomes) else exits.FAILED

@@ -10,6 +10,7 @@ from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration.assets import stage_asset
 from pipeline_checks.orchestration.checks import stage_checks
 from pipeline_checks.orchestration.names import keys_of, session_resource
+from pipeline_checks.orchestration.scenario_job import scenario_job
 from pipeline_checks.orchestration.session_resource import session_resource_of
 from pipeline_checks.orchestration.stack_jobs import seed_job
 from pipeline_checks.verification.definition import check_pipeline
@@ -24,11 +25,11 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     Raises ConfigurationError telling every promise of the pipeline that cannot work.
     """
     check_pipeline(pipeline)
-    seed = seed_job(pipeline)
+    own = [job for job in (seed_job(pipeline), scenario_job(pipeline)) if job is not None]
     return dg.Definitions(
         assets=[stage_asset(pipeline, stage) for stage in pipeline.stages],
         asset_checks=_all_checks(pipeline),
-        jobs=[*_jobs(pipeline), *([seed] if seed is not None else [])],
+        jobs=[*_jobs(pipeline), *own],
         resources={session_resource(pipeline.name): session_resource_of(pipeline)},
         executor=dg.in_process_executor,
     )

@@ -84,12 +84,12 @@ def judged(
     )
 
 
-def document(pipeline: str, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
+def document(pipeline: str, outcomes: Sequence[Outcome], seconds: float | None = None) -> dict[str, Any]:
     """Return the document of ``scenario --json``."""
     return {
         "schema_version": SCHEMA_VERSION,
         "pipeline": pipeline,
         "exact": bool(outcomes) and all(o.exact for o in outcomes),
-        "seconds": round(seconds, 3),
+        "seconds": None if seconds is None else round(seconds, 3),
         "scenarios": [o.to_json() for o in outcomes],
     }

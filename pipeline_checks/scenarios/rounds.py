@@ -10,7 +10,7 @@ from pipeline_checks.faults.scenario import Scenario
 def in_rounds(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
     """Return the scenarios in rounds: in each no stage is in the area of two, and who must be alone is.
 
-    Data comes before services, so that the long rounds of the latter lie at the end.
+    Those with a deadline of their own come behind the others, and those that are alone last.
     """
     rounds: list[list[Scenario]] = []
     taken: list[set[str]] = []
@@ -28,4 +28,4 @@ def in_rounds(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
         else:
             rounds.append([scenario])
             taken.append(set(area))
-    return [*rounds, *lonely]
+    return [*(r for r in rounds if r[0].deadline is None), *(r for r in rounds if r[0].deadline is not None), *lonely]

@@ -35,7 +35,7 @@ def connectors() -> Iterator[Scenario]:
         area=("pg_products", "connector"),
         expects=lambda injury: Expectation((_continuity("missing", "publication_table"),)),
     )
-    behind = {(stage, ANY_CHECK): UNSETTLED for stage in _behind_the_connector()}
+    behind = {(stage, ANY_CHECK): UNSETTLED for stage in (*_behind_the_connector(), "delta_quarantine")}
     behind[("connector", "transactions")] = UNSETTLED
     paused = [_continuity("stalled", "connector_state"), _continuity("stalled", "task_state")]
     yield _halted(faults.CONNECTOR_PAUSED, lambda i: paused, behind)

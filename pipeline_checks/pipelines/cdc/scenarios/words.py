@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pipeline_checks.faults.expectation import RANGE, ExpectedFinding, finding
 from pipeline_checks.faults.injury import Injury
+from pipeline_checks.pipelines.cdc.flow.tables import CAPTURED
 
 TABLES: Final = ("customers", "orders", "products", "order_items", "inventory", "schema_evolution_test")
 SERVED: Final = ("customers", "orders")
@@ -59,3 +60,21 @@ def against_rule(check: str, kind: Any, injury: Injury) -> Iterator[ExpectedFind
 def drift(detail: str, injury: Injury) -> Iterator[ExpectedFinding]:
     """Yield the one drift of the schema."""
     yield finding(injury.target, "schema", "schema_drift", detail=detail)
+
+
+def dangling(injury: Injury, table: str, stage: str, referring: str) -> Iterator[ExpectedFinding]:
+    """Yield the rows of another stage that refer to the keys, as the source has them."""
+    from psycopg import sql
+
+    from pipeline_checks.pipelines.cdc.seed.source import open_source
+
+    keys = {t.name: t.key for t in CAPTURED}
+    statement = sql.SQL("SELECT {k} FROM {t} WHERE {r} = ANY(%s) ORDER BY 1").format(
+        k=sql.Identifier(keys[referring]), t=sql.Identifier(referring), r=sql.Identifier(keys[table])
+    )
+    lost = [key[keys[table]] for key in injury.keys]
+    with open_source(autocommit=True) as source:
+        rows = source.execute(statement, (lost,)).fetchall()
+    for (key,) in rows:
+        found = {keys[referring]: key}
+        yield finding(stage, "references", "dangling_reference", detail=keys[table], key=found)
