@@ -20,7 +20,7 @@ from pipeline_checks.stack.status import Progress, ServiceState
 
 _PREFIX = "pipeline_checks_tests-"
 _NEED_STACK = {"base_stack", "stack", "own_home", "module_home"}
-_OURS = (
+OURS = (
     *("POSTGRES_URL", "CDC_POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "DELTA_TABLE_PATH"),
     *("ICEBERG_CATALOG_URL", "ICEBERG_WAREHOUSE", "CHECKPOINT_LOCATION", "CDC_API_URL", "CDC_API_PORT"),
     *("CDC_MOVER_URL", "CDC_MOVER_PORT", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
@@ -69,7 +69,7 @@ def stack_home() -> Iterator[Path]:
     """Return the home of the session's stack, never a developer's; what a killed session left is taken down first."""
     _take_down_abandoned()
     home = _new_home()
-    before = {name: os.environ.pop(name) for name in _OURS if name in os.environ}
+    before = {name: os.environ.pop(name) for name in OURS if name in os.environ}
     hidden = os.environ.get(HOME_VARIABLE)
     os.environ[HOME_VARIABLE] = str(home)
     try:
