@@ -295,6 +295,47 @@ class RowDifference:
 
 
 @dataclass(frozen=True)
+class BrokenExpression(Measure):
+    """Rows for which a SQL expression over their columns is false (NULL keeps the promise); value: ``BrokenRows``.
+
+    ``columns`` are those that it names, ``key`` those that name a row; at least one of the two must be given.
+    """
+
+    expression: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BrokenRows:
+    """Value of ``BrokenExpression``: how many rows were judged, and those that break the promise."""
+
+    rows: int
+    broken: ViolationSample
+
+
+@dataclass(frozen=True)
+class BinCounts(Measure):
+    """How the values of a column fall into bins; value: ``BinnedValues``.
+
+    Either ``edges``, rising: the bins are up to and with the first, between each two (with the upper one), and above
+    the last; or ``categories``: a bin for each, and one for all other values.
+    """
+
+    column: str
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BinnedValues:
+    """Value of ``BinCounts``: a count a bin; ``without`` counts NULL and NaN, which fall into none."""
+
+    counts: tuple[int, ...]
+    without: int = 0
+
+
+@dataclass(frozen=True)
 class References(Measure):
     """Rows whose ``column`` refers to something that another stage does not hold; value: ``ReferenceDifference``.
 

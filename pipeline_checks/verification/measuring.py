@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import columns_in_use
+from pipeline_checks.engines.bin_counts import bin_counts
 from pipeline_checks.engines.registry import engine_for
+from pipeline_checks.engines.row_expressions import broken_rows
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.measure import (
+    BinCounts,
+    BrokenExpression,
     Coverage,
     DuplicateClasses,
     DuplicateKeys,
@@ -56,6 +60,8 @@ _DERIVED = (
     | RowComparison
     | TransactionComparison
     | References
+    | BrokenExpression
+    | BinCounts
     | Latencies
 )
 
@@ -140,6 +146,10 @@ class Measurer:
             return duplicate_classes(declaration, settled.pinned, self._of(declaration, DuplicateKeys(measure.key)))
         if isinstance(measure, RowComparison):
             return self._reconciler.difference(settled)
+        if isinstance(measure, BrokenExpression | BinCounts):
+            assert settled.pinned is not None
+            rows = _row_factory(settled.pinned, declaration)
+            return broken_rows(rows, measure) if isinstance(measure, BrokenExpression) else bin_counts(rows, measure)
         if isinstance(measure, References):
             return reference_difference(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, TransactionComparison):

@@ -84,3 +84,52 @@ def test_a_transaction_over_two_tables_with_a_changed_key_is_whole_and_one_with_
     assert (finding.kind, finding.extra["tx_id"]) == ("torn_transaction", xid)
     assert finding.extra["table"] == torn["data_collection"]
     assert (finding.expected, finding.seen) == (torn["event_count"], torn["event_count"] - 1)
+
+
+def test_a_reference_to_nothing_is_told_in_every_lake_and_not_when_it_is_gone(pipeline: Pipeline) -> None:
+    stages = ("pg_orders", "delta_orders", "iceberg_orders", "api_orders")
+    with psycopg.connect(setting("CDC_POSTGRES_URL")) as source:
+        # Past the constraint, as a restore or a replica's apply may do it.
+        source.execute("SET session_replication_role = replica")
+        source.execute("INSERT INTO orders (order_id, customer_id, total_amount) VALUES (880004, 880005, 1)")
+        source.commit()
+        try:
+            with VerificationSession(pipeline) as session:
+                for stage in stages:
+                    (result,) = session.evaluate(stage, ["references"])
+                    assert result.verdict is Verdict.FAIL, (stage, result.judgement.message)
+                    (finding,) = result.judgement.findings
+                    told = (finding.kind, finding.stage, finding.detail, finding.key, finding.seen)
+                    assert told == ("dangling_reference", stage, "customer_id", {"order_id": 880004}, 880005)
+                    assert finding.expected == {"in": f"{stage.rpartition('_')[0]}_customers.customer_id"}
+        finally:
+            source.execute("DELETE FROM orders WHERE order_id = 880004")
+            source.commit()
+    with VerificationSession(pipeline) as session:
+        found = [session.evaluate(stage, ["references"])[0] for stage in stages]
+    assert [r.verdict for r in found] == [Verdict.PASS] * 4, [r.judgement.message for r in found]
+
+
+@pytest.mark.leaves_damage
+def test_a_row_that_breaks_an_expression_is_told_at_every_stage(pipeline: Pipeline) -> None:
+    stages = ("pg_inventory", "topic_inventory", "delta_inventory", "iceberg_inventory")
+    insert = (
+        "INSERT INTO inventory (transaction_id, product_id, transaction_type, quantity, previous_quantity,"
+        " new_quantity) SELECT 880006, min(product_id), 'IN', 5, 50, 54 FROM products"
+    )
+    with psycopg.connect(setting("CDC_POSTGRES_URL"), autocommit=True) as source:
+        source.execute(insert)
+        try:
+            with VerificationSession(pipeline) as session:
+                for stage in stages:
+                    (result,) = session.evaluate(stage, ["expressions"])
+                    assert result.verdict is Verdict.FAIL, (stage, result.judgement.message)
+                    (finding,) = result.judgement.findings
+                    assert (finding.detail, finding.key) == ("stock_adds_up", {"transaction_id": 880006})
+                    assert finding.seen["new_quantity"] == 54
+        finally:
+            source.execute("DELETE FROM inventory WHERE transaction_id = 880006")
+    with VerificationSession(pipeline) as session:
+        found = {stage: session.evaluate(stage, ["expressions"])[0].verdict for stage in stages}
+    # The change is history in the topic, which keeps what it was given.
+    assert found == {s: Verdict.FAIL if s == "topic_inventory" else Verdict.PASS for s in stages}

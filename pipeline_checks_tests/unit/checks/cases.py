@@ -11,6 +11,8 @@ from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
+    BrokenExpression,
+    BrokenRows,
     Coverage,
     CoverageState,
     DuplicateClasses,
@@ -225,6 +227,8 @@ def clean_value(measure: Measure, rows: int = 10) -> Any:
             return DuplicateSample(0, 0)
         case UpstreamDuplicates():
             return DuplicateSample(0, 0)
+        case BrokenExpression():
+            return BrokenRows(rows, ViolationSample(0))
         case References():
             return ReferenceDifference(rows, 0, against="other.id")
         case TransactionComparison():
