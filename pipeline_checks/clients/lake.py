@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _OBJECT_STORE = ("s3://", "s3a://")
 _PARQUET = re.compile(r"[^\s'\"():,]*\.(?:parquet|avro|json)\b")
+_UNKNOWN = re.compile(
+    r"Unsupported field type: '([^']+)'|Feature '([^']+)' is not supported|"
+    r"Unsupported table features required: \[([^\]]+)\]"
+)
+"""What pyiceberg and delta-rs say of types and features of tables that they do not know."""
 _AWAY = ("connection refused", "timed out", "timeout", "error sending request", "connection reset", "dns error")
 _UNREADABLE = ("parquet", "eof", "footer", "magic", "corrupt", "truncated", "range", "out of spec")
 
@@ -112,6 +117,14 @@ def translate(what: str, problem: Exception) -> PipelineChecksError:
         return TransientError(f"{what}: {text}.", next_step="See that the store and the catalog can be reached.")
     if kind in ("ArgumentError", "NoSuchModuleError", "UnauthorizedError", "ForbiddenError"):
         return ConfigurationError(f"{what}: {text}.", next_step="Correct the settings of the table or its catalog.")
+    unknown = _UNKNOWN.search(str(problem))
+    if unknown:
+        name = next(group for group in unknown.groups() if group)
+        return TerminalError(
+            f"{what}: the table has the feature or type {name}, which cannot be read here.",
+            next_step="Rewrite the table without it, or check it where it is read from.",
+            feature=name,
+        )
     file = _PARQUET.search(str(problem))
     data: dict[str, Any] = {"file": file.group(0)} if file else {}
     if any(word in lowered for word in _UNREADABLE) or file:

@@ -12,14 +12,19 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, St
 from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.delta_features import refuse_columns, refuse_unreadable
 from pipeline_checks.stages.delta_log import DeltaLog
+from pipeline_checks.stages.delta_statistics import DeltaStatistics
 from pipeline_checks.stages.lake_files import files_holding
+from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
     import deltalake
     import pyarrow
 
 _FIELD_ID = "delta.columnMapping.id"
+_NAME_IN_FILES = "delta.columnMapping.physicalName"
+_MAPPING = "delta.columnMapping.mode"
 _PRIMITIVES = {
     "byte": "int8",
     "short": "int16",
@@ -38,7 +43,7 @@ _PRIMITIVES = {
 
 
 class PinnedDelta:
-    """Answers about one version: schema and count from the log, rows by delta-rs' scan.
+    """Answers about one version: schema, count and what statistics prove from the log, rows by delta-rs' scan.
 
     The scan is the reader that is right with deletion vectors and column mapping and refuses what it does not know;
     lists of Parquet files and ``to_pyarrow_*`` are silently wrong there.
@@ -49,6 +54,8 @@ class PinnedDelta:
         self._uri = uri
         self._log = log
         self._opened: deltalake.DeltaTable | None = None
+        self._actions: pyarrow.Table | None = None
+        self._deleted: int | None = None
 
     @property
     def _what(self) -> str:
@@ -70,9 +77,10 @@ class PinnedDelta:
         return Schema(tuple(_schema_field(f) for f in fields), enforces_nullability=False)
 
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
-        """Return schema, row count (where the log has it) and ``Facts("commits")``.
+        """Return schema, row count (where the log has it), ``Facts("commits")`` and what the statistics prove.
 
-        The commits are a list of mappings, oldest first, as ``Commit.facts`` makes them.
+        The commits are a list of mappings, oldest first, as ``Commit.facts`` makes them. Nulls, extremes and ranges
+        are told where the statistics are exact, or where they prove that no row breaks the promise.
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
@@ -84,13 +92,15 @@ class PinnedDelta:
                     answers[measure] = exact(count)
             elif isinstance(measure, Facts):
                 answers[measure] = exact(self._facts(measure.topic))
-        return answers
+        return answers | self._proved(measures)
 
     def rows(self, columns: Sequence[str] | None = None) -> pyarrow.RecordBatchReader:
-        """Return the rows as a stream of batches."""
+        """Return the rows as a stream of batches; raises TerminalError for what the reader does not read rightly."""
         import pyarrow as pa
 
         with translated(self._what):
+            refuse_unreadable(self._table(), self._what)
+            refuse_columns(self._table(), columns, self._what)
             scan = self._table().scan(columns=None if columns is None else list(columns))
             reader = pa.RecordBatchReader.from_stream(scan)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
@@ -98,7 +108,7 @@ class PinnedDelta:
     def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:
         """Return the data files in which values of a column stand; empty where the files name columns otherwise."""
         table = self._table()
-        if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+        if self._maps_columns():
             return {}
         with translated(self._what):
             return files_holding(table.file_uris(), table.table_uri, column, values)
@@ -114,21 +124,55 @@ class PinnedDelta:
 
     def _count(self) -> int | None:
         """Rows by the statistics of the log less those its deletion vectors mark; None when a file has no count."""
-        import pyarrow as pa
         from pyarrow import compute
 
         with translated(self._what):
-            files = pa.table(self._table().get_add_actions(flatten=True))
+            refuse_unreadable(self._table(), self._what)
+            files = self._files()
             if files.num_rows == 0:
                 return 0
             if "num_records" not in files.column_names or files.column("num_records").null_count:
                 return None
-            deleted = 0
+            return int(compute.sum(files.column("num_records")).as_py()) - self._deleted_rows()
+
+    def _proved(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
+        asked = columns_of(measures)
+        if not asked:
+            return {}
+        with translated(self._what):
+            refuse_unreadable(self._table(), self._what)
+            fields = [f for f in self._table().schema().fields if f.name in asked]
+            types = {f.name: _logical_type(f.type) for f in fields}
+            names = {f.name: self._name_in_files(f) for f in fields}
+            statistics = DeltaStatistics(self._files(), types, names, counts_rows=self._deleted_rows() == 0)
+            return proved(measures, types, statistics.of)
+
+    def _name_in_files(self, field: deltalake.Field) -> str:
+        return str((field.metadata or {}).get(_NAME_IN_FILES, field.name)) if self._maps_columns() else field.name
+
+    def _files(self) -> pyarrow.Table:
+        """The add actions of the live files."""
+        import pyarrow as pa
+
+        if self._actions is None:
+            self._actions = pa.table(self._table().get_add_actions())
+        return self._actions
+
+    def _deleted_rows(self) -> int:
+        """How many rows of the files deletion vectors mark."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        if self._deleted is None:
+            self._deleted = 0
             if "deletionVectors" in (self._table().protocol().reader_features or ()):
                 for batch in pa.RecordBatchReader.from_stream(self._table().deletion_vectors()):
                     keep = batch.column("selection_vector").flatten()
-                    deleted += len(keep) - (compute.sum(keep).as_py() or 0)
-            return int(compute.sum(files.column("num_records")).as_py()) - deleted
+                    self._deleted += len(keep) - (compute.sum(keep).as_py() or 0)
+        return self._deleted
+
+    def _maps_columns(self) -> bool:
+        return bool(self._table().metadata().configuration.get(_MAPPING, "none") != "none")
 
 
 def _schema_field(field: deltalake.Field) -> SchemaField:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_checks.clients.lake import storage_options, translated
 from pipeline_checks.model.errors import ConfigurationError, TerminalError
@@ -12,13 +12,17 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, St
 from pipeline_checks.model.position import SnapshotPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.iceberg_files import SnapshotFiles, files_of_snapshot
 from pipeline_checks.stages.iceberg_history import newest_first
+from pipeline_checks.stages.iceberg_statistics import IcebergStatistics
 from pipeline_checks.stages.lake_files import files_holding
+from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
     import polars
     import pyiceberg.schema
     from pyiceberg.table import Table
+    from pyiceberg.types import IcebergType
 
 _PLANNER = "POLARS_ICEBERG_PLANNER"
 _TYPES = {
@@ -48,6 +52,7 @@ class PinnedIceberg:
         self._name = name
         self._table = table
         self._covers_name = covers_name
+        self._known_files: SnapshotFiles | None = None
 
     @property
     def _what(self) -> str:
@@ -72,7 +77,11 @@ class PinnedIceberg:
         return Schema(tuple(fields), enforces_nullability=False)
 
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
-        """Return schema, row count and ``Facts("commits")``: a list of mappings, oldest first (``Commit.facts``)."""
+        """Return schema, row count, ``Facts("commits")`` and what the statistics of the manifests prove.
+
+        The commits are a list of mappings, oldest first (``Commit.facts``). Nulls, extremes and ranges are told where
+        no row is deleted beside its file, or where the statistics prove that no row breaks the promise.
+        """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
             if isinstance(measure, StageSchema):
@@ -81,10 +90,10 @@ class PinnedIceberg:
                 answers[measure] = exact(self._count())
             elif isinstance(measure, Facts):
                 answers[measure] = exact(self._facts(measure.topic))
-        return answers
+        return answers | self._proved(measures)
 
     def rows(self, columns: Sequence[str] | None = None) -> polars.LazyFrame:
-        """Return the rows as a lazy frame; raises TerminalError when a column is not there."""
+        """Return the rows as a lazy frame; raises TerminalError when a column is not there or is not read rightly."""
         import os
 
         os.environ.setdefault(_PLANNER, "pyiceberg")  # polars otherwise warns that its own planner is not installed
@@ -99,7 +108,13 @@ class PinnedIceberg:
             )
         options = storage_options(self._table.location())
         with translated(self._what):
-            frame = polars.scan_iceberg(self._table, snapshot_id=self._scanned, storage_options=options or None)
+            self._files().refuse_unreadable(self._what)
+            frame = polars.scan_iceberg(
+                self._table,
+                snapshot_id=self._scanned,
+                storage_options=options or None,
+                reader_override=self._only_reader(columns),
+            )
             return frame if columns is None else frame.select(list(dict.fromkeys(columns)))
 
     def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:
@@ -127,13 +142,54 @@ class PinnedIceberg:
             properties = {} if snapshot is None or snapshot.summary is None else snapshot.summary.additional_properties
             if properties.get("total-delete-files") == "0" and "total-records" in properties:
                 return int(properties["total-records"])
+            self._files().refuse_unreadable(self._what)
             return self._table.scan(snapshot_id=self.position.snapshot_id).count()
+
+    def _files(self) -> SnapshotFiles:
+        if self._known_files is None:
+            self._known_files = files_of_snapshot(self._table, self.position.snapshot_id)
+        return self._known_files
+
+    def _proved(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
+        asked = columns_of(measures)
+        if not asked:
+            return {}
+        fields = {f.name: (f.field_id, f.field_type) for f in self._schema().fields if f.name in asked}
+        fields = {name: field for name, field in fields.items() if field[1].is_primitive}
+        with translated(self._what):
+            files = self._files()
+            files.refuse_unreadable(self._what)
+            statistics = IcebergStatistics(files.data, fields, counts_rows=not files.deletes)
+            return proved(measures, {name: _logical_type(type_) for name, (_, type_) in fields.items()}, statistics.of)
+
+    def _only_reader(self, columns: Sequence[str] | None) -> Literal["native"] | None:
+        """The reader that polars must use; None where it may fall back to pyiceberg's.
+
+        That one makes an empty list of a NULL list of structs. Raises TerminalError where the other cannot read it.
+        """
+        lists = [f.name for f in self._schema().fields if columns is None or f.name in columns]
+        lists = [name for name in lists if _has_list_of_structs(self._schema().find_type(name))]
+        if not lists:
+            return None
+        if not self._files().all_parquet:
+            raise TerminalError(
+                f"{self._what}: the column {lists[0]!r}, a list of structs, is in files that are not Parquet, "
+                "of which NULL cannot be told from an empty list.",
+                next_step="Rewrite the data files as Parquet, or list the column under `ignore` of the stage.",
+                feature="list of structs",
+            )
+        return "native"
 
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
             commits = list(newest_first(self._table, self.position.snapshot_id, self._covers_name))
             return [c.facts() for c in reversed(commits)]
         raise ConfigurationError(f"an Iceberg table tells nothing of {topic!r}.", next_step="It tells: commits.")
+
+
+def _has_list_of_structs(type_: IcebergType) -> bool:
+    text = str(type_)
+    return "list<struct" in text or "list<list" in text or "list<map" in text
 
 
 def _logical_type(type_: Any) -> LogicalType:
