@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field, RootModel, field_validator
 from pipeline_checks.checks.judging import conclude, counted, named_key
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.finding import Finding
-from pipeline_checks.model.measure import BrokenExpression, BrokenRows, Measure
+from pipeline_checks.model.measure import Measure
+from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
 

@@ -12,7 +12,8 @@ from pipeline_checks.checks.judging import conclude, counted, named_key
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.finding import Finding
-from pipeline_checks.model.measure import Measure, ReferenceDifference, References
+from pipeline_checks.model.measure import Measure
+from pipeline_checks.model.row_promises import ReferenceDifference, References
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
 

@@ -8,8 +8,9 @@ from pipeline_checks.checks.applicability import tells_transactions
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, promise_of
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import Finding
-from pipeline_checks.model.measure import Measure, TornTransaction, TransactionComparison, TransactionDifference
+from pipeline_checks.model.measure import Measure
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.model.transactions import TornTransaction, TransactionComparison, TransactionDifference
 from pipeline_checks.model.verdict import Judgement, Verdict
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import RowFactory
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import BinCounts, BinnedValues
+from pipeline_checks.model.row_promises import BinCounts, BinnedValues
 
 if TYPE_CHECKING:
     import polars

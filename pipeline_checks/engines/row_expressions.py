@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import RowFactory
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
-from pipeline_checks.model.measure import KEY_SAMPLE, BrokenExpression, BrokenRows, ViolationSample
+from pipeline_checks.model.measure import KEY_SAMPLE, ViolationSample
+from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows
 from pipeline_checks.values.json_values import to_json_value
 
 if TYPE_CHECKING:

@@ -14,8 +14,6 @@ from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.measure import (
-    BinCounts,
-    BrokenExpression,
     Coverage,
     DuplicateClasses,
     DuplicateKeys,
@@ -26,17 +24,16 @@ from pipeline_checks.model.measure import (
     LatencySample,
     Measure,
     Measured,
-    References,
     RowComparison,
     RowMeasure,
     StageSchema,
-    TransactionComparison,
-    TransactionDifference,
     UpstreamDuplicates,
     UpstreamSchemas,
 )
 from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.row_promises import BinCounts, BrokenExpression, References
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+from pipeline_checks.model.transactions import TransactionComparison, TransactionDifference
 from pipeline_checks.verification.duplicate_classes import duplicate_classes
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
@@ -69,10 +66,10 @@ _DERIVED = (
 class Measurer:
     """Answers measures about pinned stages, each once."""
 
-    def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
+    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower | None = None) -> None:
         self._pipeline = pipeline
         self._pinner = pinner
-        narrower = Narrower()
+        narrower = narrower or Narrower()
         self._keys = KeyComparer(pipeline, pinner, narrower)
         self._reconciler = Reconciler(pipeline, pinner, narrower)
         self._known: dict[tuple[str, int, Measure], Answer] = {}

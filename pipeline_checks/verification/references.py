@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline_checks.model.errors import ConfigurationError, TransientError
-from pipeline_checks.model.measure import KEY_SAMPLE, ReferenceDifference, References
+from pipeline_checks.model.measure import KEY_SAMPLE
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.row_promises import ReferenceDifference, References
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.frames import lazy_rows

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.cut import Cut
 from pipeline_checks.model.events import LSN, OFFSET, OP, PARTITION, SNAPSHOT, TX_ID
-from pipeline_checks.model.measure import KEY_SAMPLE, TornTransaction, TransactionDifference
+from pipeline_checks.model.measure import KEY_SAMPLE
 from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.transactions import TornTransaction, TransactionDifference
 from pipeline_checks.verification.history import IN_CUT, TopicHistory
 
 if TYPE_CHECKING:

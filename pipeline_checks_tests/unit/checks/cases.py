@@ -11,8 +11,6 @@ from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
-    BrokenExpression,
-    BrokenRows,
     Coverage,
     CoverageState,
     DuplicateClasses,
@@ -26,14 +24,10 @@ from pipeline_checks.model.measure import (
     Maximum,
     Measure,
     Measured,
-    ReferenceDifference,
-    References,
     RowComparison,
     RowCount,
     RowDifference,
     StageSchema,
-    TransactionComparison,
-    TransactionDifference,
     UpstreamDuplicates,
     UpstreamSchemas,
     Violations,
@@ -41,8 +35,10 @@ from pipeline_checks.model.measure import (
 )
 from pipeline_checks.model.position import OffsetsPosition, Position, VersionPosition
 from pipeline_checks.model.previous import Previous, PreviousState
+from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows, ReferenceDifference, References
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.model.transactions import TransactionComparison, TransactionDifference
 from pipeline_checks.model.verdict import Judgement
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

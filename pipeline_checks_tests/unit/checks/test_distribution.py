@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipeline_checks.checks.drift_statistics import chi_square, kolmogorov_smirnov, population_stability
 from pipeline_checks.checks.registry import check
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import BinCounts, BinnedValues
+from pipeline_checks.model.row_promises import BinCounts, BinnedValues
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import ORDERS, connector, judge, table
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import check
-from pipeline_checks.model.measure import BrokenExpression, BrokenRows, ViolationSample
+from pipeline_checks.model.measure import ViolationSample
+from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import ORDERS, api, connector, judge, source, table, topic
 

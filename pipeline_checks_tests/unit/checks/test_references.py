@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import check
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import ReferenceDifference, References
+from pipeline_checks.model.row_promises import ReferenceDifference, References
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import ORDERS, api, change_log, judge, source, table, topic
 

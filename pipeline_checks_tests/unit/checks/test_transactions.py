@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipeline_checks.checks.registry import check
-from pipeline_checks.model.measure import Coverage, TornTransaction, TransactionComparison, TransactionDifference
+from pipeline_checks.model.measure import Coverage
 from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.transactions import TornTransaction, TransactionComparison, TransactionDifference
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks_tests.unit.checks.cases import BEHIND, connector, judge, topic
 

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline_checks.engines.bin_counts import bin_counts
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import BinCounts, BinnedValues
+from pipeline_checks.model.row_promises import BinCounts, BinnedValues
 
 
 def counted(values: list[Any], measure: BinCounts, type_: Any = None) -> BinnedValues:

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline_checks.engines.row_expressions import broken_rows
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import BrokenExpression, BrokenRows, ViolationSample
+from pipeline_checks.model.measure import ViolationSample
+from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows
 
 TABLE = pa.table(
     {

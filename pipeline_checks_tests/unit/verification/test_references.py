@@ -10,9 +10,10 @@ import pytest
 
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.measure import CoverageState, ReferenceDifference, References
+from pipeline_checks.model.measure import CoverageState
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition, VersionPosition
+from pipeline_checks.model.row_promises import ReferenceDifference, References
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.references import reference_difference

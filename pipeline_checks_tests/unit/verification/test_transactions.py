@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline_checks.model.cut import Cut
-from pipeline_checks.model.measure import TornTransaction, TransactionDifference
 from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.transactions import TornTransaction, TransactionDifference
 from pipeline_checks.verification.transactions import compare_transactions
 from pipeline_checks_tests.unit.verification.events import TOPIC, cut_before, event, history
 
