@@ -68,7 +68,7 @@ FORGED_CREATE = RecordFault(
 )
 FORGED_DELETE = RecordFault("forged_delete", "A row is deleted that the source still has", records.forged_delete)
 TOMBSTONE = RecordFault("tombstone", "A tombstone is written for a row that lives", records.tombstone)
-EXPIRED_RECORDS = ExpiredRecords("expired_records", "The older half of the records expires")
+EXPIRED_RECORDS = ExpiredRecords("expired_records", "Records expire, so that of half of the rows no event is left")
 UNSEEN_INSERT = UnseenWrite("unseen_insert", "Rows are inserted that the connector does not see", "insert")
 UNSEEN_UPDATE = UnseenWrite("unseen_update", "Rows are updated and the connector does not see it", "update")
 UNSEEN_DELETE = UnseenWrite("unseen_delete", "Rows are deleted and the connector does not see it", "delete")
