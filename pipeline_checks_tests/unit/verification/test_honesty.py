@@ -20,7 +20,11 @@ EMPTY = Judgement(Verdict.PASS, "fine", {"rows": 0})
 
 
 @pytest.mark.parametrize(
-    "kind", ["counts", "schema", "duplicates", "freshness", "nulls", "values", "latency", "continuity"]
+    "kind",
+    [
+        *("counts", "schema", "duplicates", "freshness", "nulls", "values", "latency", "continuity", "accounting"),
+        *("ordering", "transactions", "references", "expressions", "distribution"),
+    ],
 )
 def test_a_pass_of_a_stage_behind_the_cut_is_unsettled_whatever_the_check(kind: str) -> None:
     assert honest(kind, STAGE, PASS, BEHIND, None).verdict is Verdict.UNSETTLED
@@ -32,7 +36,8 @@ def test_a_failure_stands_even_when_the_stage_is_behind() -> None:
 
 
 def test_of_a_stage_that_cannot_say_what_it_covers_nothing_about_the_cut_is_proved() -> None:
-    assert honest("counts", STAGE, PASS, UNKNOWN, None).verdict is Verdict.UNSETTLED
+    for kind in ("counts", "references"):
+        assert honest(kind, STAGE, PASS, UNKNOWN, None).verdict is Verdict.UNSETTLED
     assert honest("duplicates", STAGE, PASS, UNKNOWN, None).verdict is Verdict.PASS
 
 
