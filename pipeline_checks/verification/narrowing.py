@@ -123,10 +123,17 @@ def narrow(source: PinnedStage, table: PinnedStage, forms: Forms, *, least_bytes
     return Narrowed(plan, equal, ours.counts, key, source_key)
 
 
-class Narrower:
-    """Narrows each pair of a source and a table once for a session."""
+class EarlierProofs(Protocol):
+    """What was proved before; see ``proving.Prover``."""
 
-    def __init__(self) -> None:
+    def of(self, source: Settled, table: Settled, forms: Forms) -> Narrowed | None: ...
+
+
+class Narrower:
+    """Narrows each pair of a source and a table once for a session: by an earlier proof, else by buckets."""
+
+    def __init__(self, proved: EarlierProofs | None = None) -> None:
+        self._proved = proved
         self._known: dict[tuple[str, str], Narrowed | None] = {}
 
     def of(self, source: Settled, table: Settled, forms: Forms, moved: polars.DataFrame) -> Narrowed | None:
@@ -138,7 +145,8 @@ class Narrower:
             return None
         pair = (source.declaration.name, table.declaration.name)
         if pair not in self._known:
-            found = narrow(source.pinned, table.pinned, forms)
+            found = None if self._proved is None else self._proved.of(source, table, forms)
+            found = found or narrow(source.pinned, table.pinned, forms)
             if found is not None and moved.height:
                 found = found.without(moved.to_series(0).cast(int).to_numpy())
             self._known[pair] = found

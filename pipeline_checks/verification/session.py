@@ -20,8 +20,10 @@ from pipeline_checks.model.verdict import Judgement, Verdict
 from pipeline_checks.verification.honesty import could_not_look, honest
 from pipeline_checks.verification.ledger.session_ledger import SessionLedger
 from pipeline_checks.verification.measuring import Measurer
+from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
+from pipeline_checks.verification.proving import Prover
 from pipeline_checks.verification.settled import Settled
 
 
@@ -42,7 +44,8 @@ class VerificationSession:
         self._pinner = Pinner(pipeline, self.options)
         self._ledger = SessionLedger(pipeline)
         self._is_recorded = False
-        self._measurer = Measurer(pipeline, self._pinner)
+        self._prover = Prover(pipeline, self._pinner, self._ledger, self.options)
+        self._measurer = Measurer(pipeline, self._pinner, Narrower(self._prover))
         self._facts: dict[tuple[str, str], Any] = {}
         self._stages: dict[str, StageResult] = {}
         self._checks: dict[tuple[str, str], CheckResult] = {}
@@ -69,7 +72,8 @@ class VerificationSession:
         if self._is_recorded or not self._checks:
             return
         self._is_recorded = True
-        self._ledger.record(self.result(), self._facts)
+        result = self.result()
+        self._ledger.record(result, self._facts, lambda: self._prover.proofs(result))
         for problem in self._ledger.problems:
             self.options.say(f"WARN: {problem}")
 

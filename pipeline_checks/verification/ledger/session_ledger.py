@@ -50,10 +50,12 @@ class SessionLedger:
         """Return up to where two stages were proved to agree; None when they never were, or it cannot be read."""
         return self._read(lambda: self._opened().last_proof(self._pipeline.name, upstream, stage))
 
-    def record(self, run: RunResult, facts: Mapping[tuple[str, str], Any], proofs: Sequence[Proof] = ()) -> None:
-        """Write what a run found."""
+    def record(
+        self, run: RunResult, facts: Mapping[tuple[str, str], Any], proofs: Callable[[], Sequence[Proof]]
+    ) -> None:
+        """Write what a run found, and what ``proofs`` tells that it proved."""
         kept = {(stage, topic): masked(value) for (stage, topic), value in facts.items() if topic in KEPT_FACTS}
-        self._tried("written", lambda: self._opened().record(run, kept, proofs))
+        self._tried("written", lambda: self._opened().record(run, kept, proofs()))
 
     def _opened(self) -> Ledger:
         if self._ledger is None:

@@ -1,0 +1,196 @@
+"""Which keys have to be compared when two stages were proved to agree before: those touched since, and a slice.
+
+Touched are the keys of every event behind the proved offsets, and those whose rows differ between the table's files
+then and now, whoever wrote them. What is neither can only have changed where no log tells of it; so that this cannot
+hide for long, each run compares one more slice of all keys in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline_checks.engines.row_hashes import HASH, RowForm
+from pipeline_checks.model.events import OFFSET, OP, PARTITION, TRUNCATE
+from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.stage import PinnedStage
+from pipeline_checks.values.buckets import BucketPlan
+from pipeline_checks.verification.history import IN_CUT, LSN, TopicHistory
+from pipeline_checks.verification.narrowing import BucketSource, Narrowed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    import polars
+
+    from pipeline_checks.model.stage import Rows
+
+SLICES: Final = 16
+"""Of so many slices of the keys, one is compared in full each run."""
+STRETCH: Final = 12
+"""A slice is made of stretches of 2 ** 12 neighbouring keys: read from an index in one go, and spread over all keys."""
+MOST_OPEN: Final = 0.5
+"""Share of buckets beyond which everything is compared: then there is little left to spare."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The slice of all keys that a run compares in full: number ``slice`` of ``of``."""
+
+    slice: int = 0
+    of: int = SLICES
+
+    @classmethod
+    def after(cls, last: Mapping[str, int] | None, of: int = SLICES) -> Sweep:
+        """Return the slice behind the one that was proved last; the first when everything was, or by other slices.
+
+        >>> Sweep.after({"slice": 15, "of": 16}), Sweep.after(None).to_json()
+        (Sweep(slice=0, of=16), {'slice': 0, 'of': 16})
+        """
+        if last is None or last["of"] != of:
+            return cls(0, of)
+        return cls((last["slice"] + 1) % of, of)
+
+    def to_json(self) -> dict[str, int]:
+        """Return ``{"slice", "of"}``."""
+        return {"slice": self.slice, "of": self.of}
+
+    def buckets(self, plan: BucketPlan) -> npt.NDArray[np.bool_]:
+        """Return which buckets of a plan lie in the slice. Where it lies follows from the key alone."""
+        import numpy as np
+
+        wider = max(0, STRETCH - plan.shift)
+        stretch = (np.arange(plan.count, dtype=np.int64) + plan.least) >> wider
+        return np.asarray(stretch % self.of == self.slice)
+
+
+@dataclass(frozen=True)
+class Increment(Narrowed):
+    """What a pair of stages is narrowed to by an earlier proof.
+
+    ``unread`` is the number of rows that were proved before and not touched since, the same on both sides.
+    """
+
+    unread: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows need not be looked at."""
+        return self.unread
+
+    def without(self, keys: npt.NDArray[np.int64]) -> Narrowed:
+        """Return itself: keys with events since the proof are open already."""
+        return self
+
+
+def settled_offsets(history: TopicHistory, covers: OffsetsPosition) -> dict[int, int]:
+    """Return by partition the offsets below which a table has applied every event, and the cut has it too."""
+    import polars as pl
+
+    behind = history.values().filter(~pl.col(IN_CUT)).group_by(PARTITION).agg(pl.col(OFFSET).min())
+    first = dict(behind.select(PARTITION, OFFSET).iter_rows())
+    return {p: min(o, first.get(p, o)) for p, o in covers.partitions(history.topic).items()}
+
+
+def events_since(history: TopicHistory, proved: Mapping[int, int]) -> polars.DataFrame | None:
+    """Return the keys of all events at or behind the proved offsets, by partition; None for all keys.
+
+    A truncate touches every key.
+    """
+    import polars as pl
+
+    limits = pl.DataFrame(
+        {PARTITION: list(proved), "__proved": list(proved.values())},
+        schema={PARTITION: history.frame.schema[PARTITION], "__proved": pl.Int64},
+    )
+    events = history.frame.join(limits, on=PARTITION, how="left")
+    since = events.filter(pl.col(OFFSET) >= pl.col("__proved").fill_null(0))
+    if since.filter(pl.col(OP) == TRUNCATE).height:
+        return None
+    key = list(history.key)
+    return since.select(*key).filter(pl.all_horizontal(pl.col(k).is_not_null() for k in key)).unique()
+
+
+def fingerprint(history: TopicHistory, proved: Mapping[int, int]) -> str:
+    """Return what tells a topic, up to some offsets, from another of its name: the last event below each of them.
+
+    It changes when that event has expired, so that events since then may have as well.
+    """
+    import polars as pl
+
+    told = []
+    for partition, offset in sorted(proved.items()):
+        if offset:
+            below = history.frame.filter((pl.col(PARTITION) == partition) & (pl.col(OFFSET) < offset))
+            last = below.sort(OFFSET).tail(1).select(OFFSET, LSN).rows()
+            told.append(f"{partition}:{last[0][0]}:{last[0][1]}" if last else f"{partition}:expired")
+    return " ".join(told)
+
+
+def rewritten_keys(form: RowForm, gone: Rows | None, added: Rows | None) -> npt.NDArray[np.int64]:
+    """Return the keys whose rows differ between files that went and files that were added, one key column.
+
+    A row that was only written anew is no difference; one that was written twice is.
+    """
+    import numpy as np
+    import polars as pl
+
+    name = form.key[0].name
+    sides = [form.hashed(rows).select(name, HASH) for rows in (gone, added) if rows is not None]
+    if not sides:
+        return np.array([], np.int64)
+    weights = [-1, 1] if gone is not None and added is not None else [1]
+    together = pl.concat(
+        [side.with_columns(pl.lit(w, pl.Int64).alias("__weight")) for side, w in zip(sides, weights, strict=True)]
+    )
+    changed = together.group_by(name, HASH).agg(pl.col("__weight").sum()).filter(pl.col("__weight") != 0)
+    return changed.get_column(name).drop_nulls().unique().cast(pl.Int64).to_numpy()
+
+
+def open_buckets(plan: BucketPlan, touched: npt.NDArray[np.int64], sweep: Sweep) -> npt.NDArray[np.bool_]:
+    """Return the buckets that must be compared. Keys outside of the plan are always looked at."""
+    places = (touched >> plan.shift) - plan.least
+    marked = sweep.buckets(plan)
+    marked[places[(places >= 0) & (places < plan.count)]] = True
+    return marked
+
+
+def increment(
+    source: PinnedStage,
+    table: PinnedStage,
+    totals: tuple[int, int],
+    keys: tuple[str, str],
+    plan: BucketPlan,
+    opened: npt.NDArray[np.bool_],
+) -> Increment | None:
+    """Return the two sides narrowed to some buckets; None when that cannot be right, or would save nothing.
+
+    Both sides must have the same number of rows outside of these: one that was lost or added there is then seen, even
+    if no log tells of it.
+
+    Parameters
+    ----------
+    totals:
+        The rows of the source and of the table.
+    keys:
+        The name of the key in the source and in the table.
+    """
+    import numpy as np
+
+    if not isinstance(source, BucketSource) or float(opened.mean()) > MOST_OPEN:
+        return None
+    made = Increment(plan, ~opened, np.zeros(plan.count, np.int64), keys[1], keys[0])
+    held = _height(made.of_source(source, [keys[0]]), [keys[0]])
+    found = _height(made.of_table(table, [keys[1]]), [keys[1]])
+    if totals[0] - held != totals[1] - found:
+        return None
+    return Increment(plan, ~opened, made.counts, keys[1], keys[0], totals[1] - found)
+
+
+def _height(rows: Any, columns: Sequence[str]) -> int:
+    from pipeline_checks.engines.row_hashes import batches
+
+    return sum(part.height for part in batches(rows, columns))

@@ -1,0 +1,288 @@
+"""What an earlier proof leaves out is right, and what could hide in it comes to light within one round of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline_checks.engines.row_hashes import HASH, ComparedColumn, RowForm, batches
+from pipeline_checks.model import events
+from pipeline_checks.model.logical_type import LogicalType
+from pipeline_checks.model.position import OffsetsPosition, VersionPosition
+from pipeline_checks.stages.lake_increment import changed_files, identity_of
+from pipeline_checks.stages.registry import declaration_class
+from pipeline_checks.values.buckets import BucketPlan, Buckets
+from pipeline_checks.verification import increment as increments
+from pipeline_checks.verification.increment import (
+    Increment,
+    Sweep,
+    events_since,
+    fingerprint,
+    increment,
+    open_buckets,
+    rewritten_keys,
+    settled_offsets,
+)
+from pipeline_checks_tests.unit.verification.events import TOPIC, cut_before, event, history
+
+INT, TEXT = LogicalType.parse("int64"), LogicalType.parse("string")
+KEY = (ComparedColumn("id", "id", INT),)
+FORM = RowForm(KEY, (*KEY, ComparedColumn("name", "name", TEXT)), ("id", "name"))
+Rows = Mapping[int, str]
+
+
+def frame(rows: Sequence[tuple[int, str]]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema={"id": pl.Int64, "name": pl.String}, orient="row")
+
+
+@dataclass
+class Literal:
+    """A stage whose rows are given, as source and as table."""
+
+    held: list[tuple[int, str]]
+    position: Any = None
+
+    def rows(self, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        return frame(self.held).lazy().select(columns or ["id", "name"])
+
+    def rows_in(self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]) -> pa.RecordBatchReader:
+        inside = [r for r in self.held if any(low <= r[0] <= high for low, high in ranges)]
+        return frame(inside).select(columns).to_arrow().to_reader()
+
+    def size(self) -> int:
+        return 2**40
+
+    def bucket_plan(self, key: str) -> BucketPlan | None:
+        keys = [k for k, _ in self.held]
+        return BucketPlan(2, min(keys) >> 2, (max(keys) >> 2) - (min(keys) >> 2) + 1) if keys else None
+
+    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
+        return None
+
+    def schema(self) -> Any:
+        raise NotImplementedError
+
+    def answer(self, measures: frozenset[Any]) -> dict[Any, Any]:
+        return {}
+
+
+def differences(source: pl.DataFrame, table: pl.DataFrame) -> set[int]:
+    """The keys whose rows differ, by a full outer join of what is looked at."""
+    sides = [
+        FORM.hashed(side.lazy()).group_by("id", HASH).len().with_columns(pl.col("len").cast(pl.Int64))
+        for side in (source, table)
+    ]
+    joined = sides[0].join(sides[1], on=["id", HASH, "len"], how="full")
+    wrong = joined.filter(pl.any_horizontal(pl.col("id").is_null(), pl.col("id_right").is_null()))
+    return {k for row in wrong.select("id", "id_right").rows() for k in row if k is not None}
+
+
+def looked_at(made: Increment | None, source: Literal, table: Literal) -> set[int]:
+    """The keys found to differ in what an increment leaves to look at; in all rows without one."""
+    if made is None:
+        return differences(frame(source.held), frame(table.held))
+    held = pl.concat(list(batches(made.of_source(source, ["id", "name"]), ["id", "name"])))
+    found: Any = made.of_table(table, ["id", "name"])
+    assert made.rows + found.collect().height == len(table.held)
+    return differences(held, found.collect())
+
+
+KEYS = st.integers(-40, 80)
+STATE = st.dictionaries(KEYS, st.sampled_from("ab"), min_size=1, max_size=60)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Rows, Rows, list[tuple[int, str]], set[int], set[int]]:
+    """What was proved, the source now, the table now, the keys with events, and those changed by other writers."""
+    proved: dict[int, str] = draw(STATE)
+    source, touched = dict(proved), draw(st.sets(KEYS, max_size=6))
+    for key in touched:
+        if draw(st.booleans()):
+            source[key] = draw(st.sampled_from("abc"))
+        else:
+            source.pop(key, None)
+    table = dict(source)
+    for key in draw(st.sets(st.sampled_from(sorted(touched)), max_size=3)) if touched else set():
+        # the mover did not apply an event, or did it wrongly
+        if key in proved and draw(st.booleans()):
+            table[key] = proved[key]
+        else:
+            table.pop(key, None)
+    others = draw(st.sets(KEYS, max_size=4))
+    for key in others:
+        if draw(st.booleans()):
+            table[key] = "z"
+        else:
+            table.pop(key, None)
+    rows = (
+        list(table.items()) + [(k, table[k]) for k in draw(st.sets(st.sampled_from(sorted(table)), max_size=2))]
+        if table
+        else []
+    )
+    return proved, source, rows, touched, others
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.integers(0, 3))
+def test_an_increment_finds_what_a_full_comparison_finds(world: Any, slice_: int) -> None:
+    proved, source_now, table_now, touched, _ = world
+    source, table = Literal(list(source_now.items())), Literal(table_now)
+    plan = source.bucket_plan("id")
+    if plan is None:
+        return
+    rewritten = rewritten_keys(FORM, frame(list(proved.items())).lazy(), frame(table_now).lazy())
+    keys = np.concatenate([np.array(sorted(touched), np.int64), rewritten])
+    opened = open_buckets(plan, keys, Sweep(slice_, 4))
+    totals = (len(source.held), len(table.held))
+    made = increment(source, table, totals, ("id", "id"), plan, opened)
+    assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
+
+
+@settings(max_examples=50, deadline=None)
+@given(STATE, st.data())
+def test_what_no_log_tells_of_is_found_at_once_by_its_number_or_within_one_round_of_slices(
+    proved: dict[int, str], data: st.DataObject
+) -> None:
+    table = dict(proved)
+    for key in data.draw(st.sets(st.sampled_from(sorted(proved)), min_size=1, max_size=3)):
+        if data.draw(st.booleans()):
+            table[key] = "z"
+        else:
+            table.pop(key)
+    source, copy = Literal(list(proved.items())), Literal(list(table.items()))
+    wrong = differences(frame(source.held), frame(copy.held))
+    plan = source.bucket_plan("id")
+    assert plan is not None
+    nothing, found, sweep = np.array([], np.int64), set(), Sweep(0, 4)
+    rounds = []
+    for _ in range(4):
+        opened = open_buckets(plan, nothing, sweep)
+        made = increment(source, copy, (len(source.held), len(copy.held)), ("id", "id"), plan, opened)
+        rounds.append(looked_at(made, source, copy))
+        found |= rounds[-1]
+        sweep = Sweep.after(sweep.to_json(), 4)
+    assert found == wrong
+    if len(table) != len(proved):
+        assert rounds[0]  # a number of rows that differs is seen in the first round
+
+
+@given(st.integers(0, 20), st.integers(-(10**12), 10**12), st.integers(1, 5000), st.integers(1, 20))
+def test_every_bucket_is_in_exactly_one_slice(shift: int, least: int, count: int, of: int) -> None:
+    plan = BucketPlan(shift, least, count)
+    together = np.sum([Sweep(number, of).buckets(plan) for number in range(of)], axis=0)
+    assert (together == 1).all()
+
+
+@given(st.integers(0, increments.STRETCH), st.integers(0, 10**9))
+def test_a_key_stays_in_its_slice_when_the_table_grows(shift: int, key: int) -> None:
+    slices = []
+    for plan in (BucketPlan(shift, 0, (key >> shift) + 1), BucketPlan(shift, key >> shift, 5)):
+        place = (key >> shift) - plan.least
+        slices.append([n for n in range(16) if Sweep(n).buckets(plan)[place]] if plan.count < 10**6 else None)
+    assert None in slices or slices[0] == slices[1]
+
+
+def test_slices_follow_each_other_and_begin_anew_with_another_number() -> None:
+    assert [Sweep.after({"slice": n, "of": 3}, 3).slice for n in range(3)] == [1, 2, 0]
+    assert Sweep.after({"slice": 1, "of": 3}, 4) == Sweep(0, 4)
+
+
+def test_too_many_open_buckets_are_no_increment() -> None:
+    side = Literal([(k, "a") for k in range(64)])
+    plan = side.bucket_plan("id")
+    assert plan is not None
+    opened = np.ones(plan.count, bool)
+    assert increment(side, side, (64, 64), ("id", "id"), plan, opened) is None
+    opened[: plan.count // 2] = False
+    assert increment(side, side, (64, 64), ("id", "id"), plan, opened) is not None
+
+
+def test_a_row_that_was_only_written_anew_is_not_touched_and_one_written_twice_is() -> None:
+    gone, added = frame([(1, "a"), (2, "b")]), frame([(1, "a"), (2, "b"), (2, "b"), (3, "c")])
+    assert sorted(rewritten_keys(FORM, gone.lazy(), added.lazy())) == [2, 3]
+    assert sorted(rewritten_keys(FORM, None, added.lazy())) == [1, 2, 3]
+    assert sorted(rewritten_keys(FORM, gone.lazy(), None)) == [1, 2]
+    assert rewritten_keys(FORM, None, None).size == 0
+
+
+EVENTS = [
+    event(0, 0, "c", 1, 10),
+    event(0, 1, "u", 1, 11),
+    event(0, 2, "c", 2, 30),
+    event(1, 0, "c", 3, 12),
+    event(1, 1, "d", 3, 31),
+]
+
+
+def test_keys_of_events_behind_the_proved_offsets_are_touched() -> None:
+    told = history(EVENTS, cut=cut_before(100))
+    found = events_since(told, {0: 2, 1: 1})
+    assert found is not None
+    assert sorted(found.to_series(0)) == [2, 3]
+    unknown_partition = events_since(told, {0: 3})
+    assert unknown_partition is not None
+    assert unknown_partition.to_series(0).to_list() == [3]
+
+
+def test_a_truncate_touches_every_key() -> None:
+    told = history([*EVENTS, event(0, 3, events.TRUNCATE, None, 40)], cut=cut_before(100))
+    assert events_since(told, {0: 3, 1: 2}) is None
+    assert events_since(told, {0: 4, 1: 2}) is not None
+
+
+def test_events_that_the_cut_does_not_have_are_not_proved_by_the_table_that_applied_them() -> None:
+    told = history(EVENTS, cut=cut_before(30))
+    covers = OffsetsPosition.of({TOPIC: {0: 3, 1: 2}})
+    assert settled_offsets(told, covers) == {0: 2, 1: 1}
+    assert settled_offsets(history(EVENTS, cut=cut_before(100)), covers) == {0: 3, 1: 2}
+
+
+def test_a_topic_is_told_from_another_of_its_name_and_from_itself_after_retention() -> None:
+    told = fingerprint(history(EVENTS, cut=cut_before(100)), {0: 2, 1: 1})
+    more = [*EVENTS, event(0, 3, "u", 1, 50)]
+    assert fingerprint(history(more, cut=cut_before(100)), {0: 2, 1: 1}) == told
+    another = [event(0, 0, "c", 1, 10), event(0, 1, "u", 1, 99), *EVENTS[2:]]
+    assert fingerprint(history(another, cut=cut_before(100)), {0: 2, 1: 1}) != told
+    assert fingerprint(history(EVENTS[2:], cut=cut_before(100), begin={0: 2}), {0: 2, 1: 1}) != told
+
+
+def delta(path: Path) -> Any:
+    return declaration_class("delta_table").model_validate({"name": "t", "kind": "delta_table", "path": str(path)})
+
+
+def test_the_files_of_a_delta_table_tell_what_came_and_went(tmp_path: Path) -> None:
+    write_deltalake(tmp_path, frame([(1, "a"), (2, "b")]).to_arrow())
+    write_deltalake(tmp_path, frame([(3, "c")]).to_arrow(), mode="append")
+    DeltaTable(tmp_path).update(updates={"name": "'z'"}, predicate="id = 2")
+    DeltaTable(tmp_path).optimize.compact()
+    declared = delta(tmp_path)
+    until = VersionPosition(DeltaTable(tmp_path).version())
+    found = changed_files(declared, 0, until, FORM.reads)
+    assert found is not None
+    keys = rewritten_keys(FORM, found.rows_gone(FORM.reads), found.rows_added(FORM.reads))
+    assert sorted(keys) == [2, 3]
+    same = changed_files(declared, until.version, until, FORM.reads)
+    assert same is not None
+    assert same.rows_added(FORM.reads) is None
+
+
+def test_a_table_that_was_made_anew_is_another(tmp_path: Path) -> None:
+    write_deltalake(tmp_path / "one", frame([(1, "a")]).to_arrow())
+    write_deltalake(tmp_path / "other", frame([(1, "a")]).to_arrow())
+    assert identity_of(delta(tmp_path / "one")) != identity_of(delta(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("partition", ["id", "name"])
+def test_files_that_do_not_hold_every_column_tell_nothing(tmp_path: Path, partition: str) -> None:
+    write_deltalake(tmp_path, frame([(1, "a"), (2, "b")]).to_arrow(), partition_by=[partition])
+    assert changed_files(delta(tmp_path), 0, VersionPosition(0), FORM.reads) is None
