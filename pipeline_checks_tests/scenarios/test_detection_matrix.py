@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline_checks.clients.settings import HOME_VARIABLE
+from pipeline_checks.orchestration.scenario_job import scenario_job
 from pipeline_checks.pipelines.parts import scenarios_of
 from pipeline_checks.scenarios.matrix import render
 from pipeline_checks.verification.discovery import load_pipeline
@@ -35,6 +36,7 @@ class Run:
     code: int
     document: Mapping[str, Any]
     errors: str
+    home: Path
     environment: Mapping[str, str]
 
     def again(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +65,7 @@ def everything(module_home: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     assert file.exists(), done.stderr
     document = json.loads(file.read_text())
     MATRIX.write_text(render(document))
-    return Run(done.returncode, document, done.stderr, environment)
+    return Run(done.returncode, document, done.stderr, module_home, environment)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,3 +103,30 @@ def test_a_damage_by_hand_is_undone_by_another_process(everything: Run) -> None:
     assert f"cdc is damaged already: {injury['id']}" in refused.stderr
     assert everything.again("fault", "undo", injury["id"]).returncode == 0
     assert everything.again("check", "cdc.iceberg_inventory").returncode == 0
+
+
+def test_the_job_does_what_the_command_does(everything: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(HOME_VARIABLE, str(everything.home))
+    job = scenario_job(PIPELINE)
+    assert job is not None
+    result = job.execute_in_process(run_config=chosen("lost_in_batch__iceberg_inventory"))
+    (event,) = [e for e in result.all_events if e.event_type_value == "STEP_OUTPUT"]
+    metadata = event.event_specific_data.metadata  # type: ignore[union-attr]
+    assert metadata["exact"].value is True
+    assert "| lost_in_batch | iceberg_inventory |" in metadata["matrix"].value
+
+
+def test_the_job_refuses_a_scenario_that_is_not_there() -> None:
+    job = scenario_job(PIPELINE)
+    assert job is not None
+    result = job.execute_in_process(run_config=chosen("nothing"), raise_on_error=False)
+    assert not result.success
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    assert "there is no scenario 'nothing'" in str(failure.step_failure_data.user_failure_data)
+
+
+def chosen(*names: str) -> dict[str, Any]:
+    """Return the configuration of the job."""
+    return {"ops": {"cdc_run_scenarios": {"config": {"scenarios": list(names)}}}}
