@@ -115,17 +115,21 @@ def _reference(column: str, target: str | SourceReference) -> References:
 
 
 def _findings(evidence: Evidence, reference: References, difference: ReferenceDifference) -> Iterator[Finding]:
-    for key, value in difference.dangling:
+    own = evidence.stage.name
+    for i, (key, value) in enumerate(difference.dangling):
         shown: Any = value
+        first = difference.first_stages[i] if i < len(difference.first_stages) else own
+        inherited = "" if first == own else f", as in {first}, where it went wrong first"
         yield Finding(
             "dangling_reference",
-            evidence.stage.name,
-            f"{named_key(key)}: {reference.column} {shown!r} is not in {difference.against}",
+            first,
+            f"{named_key(key)}: {reference.column} {shown!r} is not in {difference.against}{inherited}",
             key=key,
             position=evidence.position,
             detail=reference.column,
             expected={"in": difference.against},
             seen=shown,
+            extra={} if first == own else {"seen_at": own},
         )
 
 

@@ -68,12 +68,14 @@ class References(Measure):
 class ReferenceDifference:
     """Value of ``References``: the rows that refer to something, and a sample (key, value) of those to nothing.
 
-    ``left_out`` counts rows about which nothing is said, since they or what they refer to were touched after the cut.
-    ``against`` is ``stage.column``.
+    ``first_stages`` has, for each of the sample, the first stage whose row refers to nothing there: the stage itself or
+    one that it is made from. ``left_out`` counts rows about which nothing is said, since they or what they refer to
+    were touched after the cut. ``against`` is ``stage.column``.
     """
 
     rows: int
     dangling_total: int
     dangling: tuple[tuple[Mapping[str, Any], Any], ...] = ()
+    first_stages: tuple[str, ...] = ()
     left_out: int = 0
     against: str = ""

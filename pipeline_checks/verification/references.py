@@ -19,13 +19,13 @@ from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.frames import lazy_rows
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.keys import moved_keys
-from pipeline_checks.verification.pinning import SERVED_KINDS, Pinner
+from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
     import polars
 
-_VALUE = "__value"
+_VALUE, _FIRST = "__value", "__first"
 
 
 def reference_difference(
@@ -54,15 +54,57 @@ def reference_difference(
     if found.height:
         found = _without_moved_values(found, pipeline, pinner, other, column)
     first = found.sort(key, nulls_last=True).head(KEY_SAMPLE)
+    stages = _first_stages(first, pipeline, pinner, (stage, asked.column), (target, column)) if found.height else ()
     return ReferenceDifference(
         rows=rows.height,
         dangling_total=found.height,
         dangling=tuple(
             ({k: to_json_value(row[k]) for k in key}, to_json_value(row[_VALUE])) for row in first.iter_rows(named=True)
         ),
+        first_stages=tuple(stages),
         left_out=dangling.height - found.height,
         against=f"{target.name}.{column}",
     )
+
+
+def _first_stages(
+    dangling: polars.DataFrame,
+    pipeline: Pipeline,
+    pinner: Pinner,
+    own: tuple[StageDeclaration, str],
+    other: tuple[StageDeclaration, str],
+) -> list[str]:
+    """The first stage at which each of the rows refers to nothing, the source before what is made from it."""
+    import polars as pl
+
+    (stage, column), (target, target_column) = own, other
+    key = list(stage.contract.key)
+    identity = dangling.with_columns(pl.lit(stage.name).alias(_FIRST))
+    targets = (target, *pipeline.ancestors(target))
+    for above in pipeline.ancestors(stage):  # the nearest first, so that the one furthest up has the last word
+        held_by = next((t for t in targets if t.kind == above.kind), None)
+        if held_by is None or above.row_meaning != "current" or above.contract.key != stage.contract.key:
+            continue
+        if above.kind in TOPIC_KINDS or not _has(above, column) or not _has(held_by, target_column):
+            continue
+        rows = lazy_rows(_pinned(pinner.settled(above)), _names(above, column))
+        there = rows.select(
+            *(pl.col(k).cast(dangling.schema[k]) for k in key),
+            pl.col(column).cast(dangling.schema[_VALUE]).alias(_VALUE),
+        )
+        values = lazy_rows(_pinned(pinner.settled(held_by)), [target_column]).select(
+            pl.col(target_column).cast(dangling.schema[_VALUE]).alias(_VALUE)
+        )
+        same = there.join(dangling.lazy(), on=[*key, _VALUE], how="semi", nulls_equal=True)
+        wrong = same.join(values, on=_VALUE, how="anti").select(key).unique().collect(engine="streaming")
+        wrong = wrong.with_columns(pl.lit(above.name).alias("__above"))
+        identity = identity.join(wrong, on=key, how="left", nulls_equal=True, maintain_order="left")
+        identity = identity.with_columns(pl.coalesce("__above", _FIRST).alias(_FIRST)).drop("__above")
+    return identity.get_column(_FIRST).to_list()
+
+
+def _has(stage: StageDeclaration, column: str) -> bool:
+    return column in stage.contract.columns or column in stage.contract.key
 
 
 def _target(pipeline: Pipeline, pinner: Pinner, stage: StageDeclaration, asked: References) -> StageDeclaration:

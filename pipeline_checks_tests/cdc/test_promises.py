@@ -100,7 +100,8 @@ def test_a_reference_to_nothing_is_told_in_every_lake_and_not_when_it_is_gone(pi
                     assert result.verdict is Verdict.FAIL, (stage, result.judgement.message)
                     (finding,) = result.judgement.findings
                     told = (finding.kind, finding.stage, finding.detail, finding.key, finding.seen)
-                    assert told == ("dangling_reference", stage, "customer_id", {"order_id": 880004}, 880005)
+                    assert told == ("dangling_reference", "pg_orders", "customer_id", {"order_id": 880004}, 880005)
+                    assert finding.extra == ({} if stage == "pg_orders" else {"seen_at": stage})
                     assert finding.expected == {"in": f"{stage.rpartition('_')[0]}_customers.customer_id"}
         finally:
             source.execute("DELETE FROM orders WHERE order_id = 880004")

@@ -54,8 +54,15 @@ def test_a_dangling_reference_is_told_with_key_and_value() -> None:
     assert judgement.message.startswith("1 row whose status is not in states.name")
 
 
+def test_a_reference_that_went_wrong_further_up_is_told_at_its_first_stage() -> None:
+    difference = ReferenceDifference(10, 1, (({"order_id": 4}, "lost"),), ("pg_orders",), against="states.name")
+    (finding,) = judge("references", table(contract=contract()), {STATES: difference}).findings
+    assert (finding.stage, finding.extra) == ("pg_orders", {"seen_at": "orders"})
+    assert "where it went wrong first" in finding.message
+
+
 def test_all_are_counted_where_a_sample_is_told_and_those_left_out_are_named() -> None:
-    difference = ReferenceDifference(900, 700, (({"order_id": 4}, "lost"),), 3, "states.name")
+    difference = ReferenceDifference(900, 700, (({"order_id": 4}, "lost"),), ("orders",), 3, "states.name")
     judgement = judge("references", table(contract=contract({"status": "states"})), {STATES: difference})
     assert judgement.total == 700
     assert "3 rows left out" in judgement.message

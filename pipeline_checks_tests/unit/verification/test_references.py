@@ -49,9 +49,12 @@ class Held:
 class Tables:
     """What a session has pinned: the rows of each stage, and of some the events of their topic up to a position."""
 
-    def __init__(self, customers: Any, orders: Any, events: dict[str, TopicHistory] | None = None) -> None:
+    def __init__(
+        self, customers: Any, orders: Any, events: dict[str, TopicHistory] | None = None, **changed: pl.DataFrame
+    ) -> None:
         self._events = events or {}
         frames = {"pg_customers": customers, "lake_customers": customers, "pg_orders": orders, "lake_orders": orders}
+        frames |= changed
         self._held = {name: Held(frame) for name, frame in frames.items()}
         self.at: dict[str, OffsetsPosition] = {}
 
@@ -146,3 +149,17 @@ def test_a_row_that_was_itself_touched_after_the_cut_is_left_out() -> None:
     tables.at["lake_customers"] = covers({0: 2})
     difference = found(tables, References("parent", "lake_customers"), "lake_customers")
     assert (difference.dangling_total, difference.left_out) == (0, 1)
+
+
+def test_each_is_blamed_on_the_first_stage_whose_row_refers_to_nothing() -> None:
+    source = orders((10, 1), (11, 9), (12, 1), (13, 2))
+    tables = Tables(customers(1), orders((10, 1), (11, 9), (12, 8), (13, 2)), pg_orders=source)
+    tables_held = Tables(
+        customers(1), orders((10, 1), (11, 9), (12, 8), (13, 2)), pg_orders=source, pg_customers=customers(1, 2)
+    )
+    assert found(tables).first_stages == ("pg_orders", "lake_orders", "pg_orders")
+    # What 13 refers to stands in the source: the lake's other table has lost it.
+    assert found(tables_held).first_stages == ("pg_orders", "lake_orders", "lake_orders")
+    assert found(tables_held, stage="pg_orders", asked=References("customer_id", "pg_customers")).first_stages == (
+        "pg_orders",
+    )
