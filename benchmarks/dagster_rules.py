@@ -38,7 +38,8 @@ def measure_dagster_rules() -> list[Figure]:
         _alone(pipeline)
         _in_dagster(job, folder)
         added = [_in_dagster(job, folder) - _alone(pipeline) for _ in range(5)]
-    how = f"{rules} rules in {sum(len(checks_of(s)) for s in pipeline.stages)} checks; the job less the verification alone"
+    checks = sum(len(checks_of(s)) for s in pipeline.stages)
+    how = f"{rules} rules in {checks} checks; the job less the verification alone"
     figure = Figure(
         f"{RULES} rules on {STAGES} stages in Dagster", statistics.median(added), "CPU-s", LIMIT, detail=how
     )
