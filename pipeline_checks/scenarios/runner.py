@@ -47,7 +47,7 @@ class ScenarioRunner:
         self._book = book or InjuryBook()
 
     def run(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
-        """Run the scenarios and return the outcome of each.
+        """Run the scenarios and return the outcome of each, in their order.
 
         Raises TerminalError when something is damaged or wrong already before the first.
         """
@@ -66,7 +66,8 @@ class ScenarioRunner:
                 problems=wrong,
             )
         outcomes: list[Outcome] = []
-        rounds = in_rounds(scenarios)
+        declared = list(scenarios)
+        rounds = in_rounds(declared)
         lost = ""
         for number, members in enumerate(rounds, 1):
             if lost:
@@ -75,7 +76,8 @@ class ScenarioRunner:
             self._say(f"round {number} of {len(rounds)}: {', '.join(s.name for s in members)}")
             found, lost = self._round(members)
             outcomes += found
-        return outcomes
+        place = {scenario.name: number for number, scenario in enumerate(declared)}
+        return sorted(outcomes, key=lambda outcome: place[outcome.scenario.name])
 
     def _round(self, members: Sequence[Scenario]) -> tuple[list[Outcome], str]:
         """Return the outcomes, and why no further round can be run where undoing has failed."""
