@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.row_hashes import HASH, RowForm, differing_keys
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import CHANGE_OPERATIONS, DELETE, OFFSET, OP, PARTITION, ROW_OPERATIONS, TRUNCATE
-from pipeline_checks.model.measure import KEY_SAMPLE, ChangedRow, RowDifference, Step
+from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.model.position import OffsetsPosition, Position
+from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
-from pipeline_checks.values.canonical import presented
-from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.keys import moved_keys
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
+from pipeline_checks.verification.row_comparison import compare_sides, with_files
 from pipeline_checks.verification.row_forms import Forms, forms_between
+from pipeline_checks.verification.row_sides import Side
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     import polars
-
-
-@dataclass(frozen=True)
-class Side:
-    """Rows that a stage must agree with: their hashes, and where their values are read when one differs.
-
-    ``place`` gives the position of a row by its key as text; without it all rows stand at ``position``.
-    """
-
-    stage: str
-    form: RowForm
-    hashes: polars.DataFrame
-    rows: Any
-    position: Position | None
-    places: polars.DataFrame | None = None
-    topic: str = ""
-
-    def values(self, keys: polars.DataFrame) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-        """Return the rows of some keys, by key."""
-        return _by_key(self.form.valued(self.rows(), keys), [c.name for c in self.form.key])
-
-    def position_of(self, key: tuple[Any, ...]) -> Position | None:
-        """Return where the row of a key stands."""
-        import polars as pl
-
-        if self.places is None:
-            return self.position
-        names = [c.name for c in self.form.key]
-        matching = [pl.col(n).eq_missing(pl.lit(v)) for n, v in zip(names, key, strict=True)]
-        found = self.places.filter(pl.all_horizontal(matching))
-        if not found.height:
-            return None
-        return OffsetsPosition.of({self.topic: {found.item(0, PARTITION): found.item(0, OFFSET)}})
 
 
 class Reconciler:
@@ -98,7 +65,7 @@ class Reconciler:
         history = self._pinner.history(topic.name)
         found = self._folded(history, forms.own, history.rows(forms.own.reads).filter(pl.col(IN_CUT)))
         expected = self._source(source, forms.above)
-        return self._compare(forms, found, expected, [expected])
+        return compare_sides(forms, found, expected, [expected])
 
     def _table_difference(self, settled: Settled, topic: StageDeclaration) -> RowDifference:
         import polars as pl
@@ -114,7 +81,7 @@ class Reconciler:
         applied = history.below(events, covers)
         folded = self._folded(history, form, applied)
         if source is None or not passed:
-            return self._compare(forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied)
+            return compare_sides(forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied)
         moved = moved_keys(history, covers)
         found, held, proved = self._both_sides(settled, self._pinner.settled(source), forms, moved)
         names = [c.name for c in form.key]
@@ -130,16 +97,16 @@ class Reconciler:
         at_cut = self._folded(history, form, events.filter(pl.col(IN_CUT)))
         wrong_before = differing_keys(at_cut.hashes, held.hashes, names)
         by_fold = folded.hashes.join(expected, on=[*names, HASH], how="semi", nulls_equal=True).select(names)
-        difference = self._compare(
+        difference = compare_sides(
             forms,
             found,
-            Side(folded.stage, form, expected, None, None),
+            replace(folded, hashes=expected),
             [held, folded],
             earlier=applied,
             wrong_before=wrong_before,
             by_fold=by_fold,
         )
-        return _with_files(replace(difference, rows=difference.rows + proved), settled, forms)
+        return with_files(replace(difference, rows=difference.rows + proved), settled, forms)
 
     def _both_sides(
         self, table: Settled, source: Settled, forms: Forms, moved: polars.DataFrame | None
@@ -182,20 +149,20 @@ class Reconciler:
         held = events.filter(pl.col(OP).is_in(ROW_OPERATIONS) & ~pl.col(UNTOLD))
         expected = self._events_side(topic.name, history, forms.above, held)
         found = self._pinned_side(settled, forms.own)
-        difference = self._compare(forms, found, expected, [expected])
+        difference = compare_sides(forms, found, expected, [expected])
         untold = events.filter(pl.col(UNTOLD)).height
         gone = events.filter(pl.col(OP) == DELETE)
         if not gone.height:
-            return _with(difference, unknown_rows=untold)
+            return replace(difference, unknown_rows=untold)
         # Of a deleted row the connector tells the key and no more.
         keys_only = _narrowed(forms, {*records, *(n for n, s in _sources(forms) if s in topic.contract.key)})
-        deletes = self._compare(
+        deletes = compare_sides(
             keys_only,
             self._pinned_side(settled, keys_only.own),
             deleted := self._events_side(topic.name, history, keys_only.above, gone),
             [deleted],
         )
-        return _with(
+        return replace(
             difference,
             rows=difference.rows + deletes.rows,
             changed_total=difference.changed_total + deletes.changed_total,
@@ -207,7 +174,7 @@ class Reconciler:
         table = self._pipeline.upstream(settled.declaration)[0]
         forms = forms_between(settled.declaration, table)
         above = self._pinned_side(self._pinner.settled(table), forms.above)
-        return self._compare(forms, self._pinned_side(settled, forms.own), above, [above])
+        return compare_sides(forms, self._pinned_side(settled, forms.own), above, [above])
 
     def _pinned_side(self, settled: Settled, form: RowForm) -> Side:
         pinned = settled.pinned
@@ -237,139 +204,6 @@ class Reconciler:
         table = rows.to_arrow()
         return Side(stage, form, form.hashed(table), lambda: table, None, places, history.topic)
 
-    def _compare(
-        self,
-        forms: Forms,
-        found: Side,
-        expected: Side,
-        path: list[Side],
-        *,
-        earlier: polars.DataFrame | None = None,
-        wrong_before: polars.DataFrame | None = None,
-        by_fold: polars.DataFrame | None = None,
-    ) -> RowDifference:
-        """Set the rows found against those expected.
-
-        ``path`` are the sides that the rows passed, first to last; the expected values are those of the last side that
-        holds the key with the expected hash. ``earlier`` are the events in which an earlier state of a row is looked
-        for. ``wrong_before`` are keys that went wrong at the last side of the path already. ``by_fold`` are keys whose
-        expectation is the last side's; the others' is the first side's.
-        """
-        names = [c.name for c in forms.own.key]
-        differing = differing_keys(found.hashes, expected.hashes, names)
-        both = found.hashes.join(expected.hashes, on=names, how="semi", nulls_equal=True).height
-        sample = differing.sort(names).head(KEY_SAMPLE)
-        changed: list[ChangedRow] = []
-        if sample.height:
-            rows = found.values(sample)
-            passed = [(side, side.values(sample)) for side in path]
-            wrong = _keys(wrong_before, names)
-            folded = _keys(by_fold, names)
-            stale = self._stale(found, expected, path[-1], earlier, sample)
-            for key in _ordered(sample, names):
-                decided = path[-1] if len(path) == 1 or key in folded else path[0]
-                wanted = next(values for side, values in passed if side is decided).get(key, [{}])[0]
-                changed += _changed(key, names, rows.get(key, []), wanted, found, passed, wrong, key in stale)
-        return RowDifference(
-            rows=both,
-            columns=forms.columns,
-            changed_total=differing.height,
-            changed=tuple(changed[:KEY_SAMPLE]),
-            skipped=forms.skipped,
-            against=tuple(side.stage for side in path),
-        )
-
-    def _stale(
-        self, found: Side, expected: Side, topic: Side, earlier: polars.DataFrame | None, sample: polars.DataFrame
-    ) -> set[tuple[Any, ...]]:
-        """Return the keys whose row is that of an earlier event, and not that of the newest one."""
-        import polars as pl
-
-        if earlier is None:
-            return set()
-        form = topic.form
-        names = [c.name for c in form.key]
-        rows = earlier.filter(pl.col(OP).is_in(ROW_OPERATIONS) & ~pl.col(UNTOLD))
-        former = form.hashed(rows.to_arrow())
-        seen = found.hashes.join(sample, on=names, how="semi", nulls_equal=True)
-        seen = seen.join(topic.hashes, on=[*names, HASH], how="anti", nulls_equal=True)
-        return _keys(seen.join(former, on=[*names, HASH], how="semi", nulls_equal=True), names)
-
-
-def _changed(
-    key: tuple[Any, ...],
-    names: list[str],
-    rows: Iterable[dict[str, Any]],
-    wanted: dict[str, Any],
-    found: Side,
-    passed: list[tuple[Side, dict[tuple[Any, ...], list[dict[str, Any]]]]],
-    wrong: set[tuple[Any, ...]],
-    is_stale: bool,
-) -> Iterable[ChangedRow]:
-    types = {c.name: c.type for c in (*found.form.key, *found.form.columns)}
-    for row in rows:
-        columns = [c for c in row if not _same(row[c], wanted.get(c))]
-        if not columns:
-            continue
-
-        def shown(values: dict[str, Any], columns: list[str] = columns) -> dict[str, Any]:
-            return {c: to_json_value(presented(values.get(c), types[c])) for c in columns}
-
-        steps = []
-        for side, values in passed:
-            there = values.get(key)
-            told = None if not there else shown(there[0])
-            steps.append(Step(side.stage, side.position_of(key), told))
-        steps.append(Step(found.stage, found.position_of(key), shown(row)))
-        first = steps[-2] if key in wrong else steps[-1]
-        yield ChangedRow(
-            key={n: to_json_value(v) for n, v in zip(names, key, strict=True)},
-            expected=shown(wanted),
-            seen=shown(row),
-            stage=first.stage,
-            position=first.position,
-            is_stale=is_stale,
-            steps=tuple(steps),
-        )
-
-
-@runtime_checkable
-class HasFiles(Protocol):
-    """A table that can tell in which of its data files values of a column stand."""
-
-    def files_of(self, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]: ...
-
-
-def _with_files(difference: RowDifference, table: Settled, forms: Forms) -> RowDifference:
-    """Return the difference with the data files of the rows that differ."""
-    if not difference.changed or len(forms.own.key) != 1 or not isinstance(table.pinned, HasFiles):
-        return difference
-    column = forms.own.key[0]
-    if column.type.name not in ("int64", "string"):  # others are told in another form than the files have them
-        return difference
-    files = table.pinned.files_of(column.source, [row.key[column.name] for row in difference.changed])
-    told = (replace(row, files=files.get(row.key[column.name], ())) for row in difference.changed)
-    return replace(difference, changed=tuple(told))
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other or (one != one and other != other))  # NaN is the value that is not itself
-
-
-def _ordered(frame: polars.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
-    return list(frame.select(names).iter_rows())
-
-
-def _keys(frame: polars.DataFrame | None, names: list[str]) -> set[tuple[Any, ...]]:
-    return set() if frame is None else set(_ordered(frame, names))
-
-
-def _by_key(frame: polars.DataFrame, names: list[str]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in frame.iter_rows(named=True):
-        found.setdefault(tuple(row[n] for n in names), []).append(row)
-    return found
-
 
 def _sources(forms: Forms) -> Iterable[tuple[str, str]]:
     return ((c.name, c.source) for c in forms.above.columns)
@@ -381,7 +215,3 @@ def _narrowed(forms: Forms, names: set[str]) -> Forms:
         return RowForm(whole.key, columns, tuple(dict.fromkeys(c.source for c in columns)))
 
     return Forms(form(forms.own), form(forms.above), {})
-
-
-def _with(difference: RowDifference, **fields: Any) -> RowDifference:
-    return replace(difference, **fields)
