@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipeline_checks.clients.lake import open_delta
-from pipeline_checks.faults.lake_table import writing, written_on
+from pipeline_checks.clients.lake import open_delta, translated
+from pipeline_checks.faults.lake_table import written_on
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.stages.commits import CommitMetadata
@@ -70,7 +70,7 @@ class DamagedDelta:
 
         table = self._open()
         partitions = list(table.metadata().partition_columns) or None
-        with writing(f"writing to {self._stage.name}"):
+        with translated(f"writing to {self._stage.name}"):
             write_deltalake(
                 table,
                 rows,
@@ -83,12 +83,12 @@ class DamagedDelta:
     def append(self, rows: pyarrow.Table, covers: OffsetsPosition | None) -> None:
         from deltalake import write_deltalake
 
-        with writing(f"writing to {self._stage.name}"):
+        with translated(f"writing to {self._stage.name}"):
             write_deltalake(self._open(), rows, mode="append", commit_properties=self._properties(covers))
 
     def advance(self, covers: OffsetsPosition) -> None:
         table = self._open()
-        with writing(f"writing to {self._stage.name}"):
+        with translated(f"writing to {self._stage.name}"):
             table.create_write_transaction(
                 [],
                 "append",
@@ -111,7 +111,7 @@ class DamagedDelta:
     def _read(self, table: DeltaTable) -> pyarrow.Table:
         import pyarrow as pa
 
-        with writing(f"reading {self._stage.name}"):
+        with translated(f"reading {self._stage.name}"):
             return pa.RecordBatchReader.from_stream(table.scan()).read_all().cast(self._schema(table))
 
     def _schema(self, table: DeltaTable) -> pyarrow.Schema:

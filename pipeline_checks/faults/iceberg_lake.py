@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.clients.lake import iceberg_catalog, load_iceberg
+from pipeline_checks.clients.lake import iceberg_catalog, load_iceberg, translated
 from pipeline_checks.clients.settings import resolve
-from pipeline_checks.faults.lake_table import writing, written_on
+from pipeline_checks.faults.lake_table import written_on
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.stages.iceberg import IcebergTable as Declaration
@@ -43,7 +43,7 @@ class DamagedIceberg:
         if mark.get("made") is not None and now != mark["made"]:
             raise written_on(self._stage)
         *namespace, name = self._stage.table.split(".")
-        with writing(f"restoring {self._stage.name}"), Session(catalog.engine) as session:
+        with translated(f"restoring {self._stage.name}"), Session(catalog.engine) as session:
             session.execute(
                 update(IcebergTables)
                 .where(
@@ -78,7 +78,7 @@ class DamagedIceberg:
         self._commit(None, covers, drop=False)
 
     def rename_column(self, name: str, to: str) -> None:
-        with writing(f"altering {self._stage.name}"), self._open().update_schema() as update:
+        with translated(f"altering {self._stage.name}"), self._open().update_schema() as update:
             update.rename_column(name, to)
 
     def commits_since(self, mark: Mapping[str, Any]) -> list[str]:
@@ -105,7 +105,7 @@ class DamagedIceberg:
     def _read(self, table: Table, snapshot: int | None) -> pyarrow.Table:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-        with writing(f"reading {self._stage.name}"):
+        with translated(f"reading {self._stage.name}"):
             rows = table.scan(snapshot_id=snapshot).to_arrow()
             if snapshot is not None:
                 return rows
@@ -122,7 +122,7 @@ class DamagedIceberg:
         added = [f for f in rows.schema if f.name not in kept]
         if not gone and not added:
             return
-        with writing(f"altering {self._stage.name}"):
+        with translated(f"altering {self._stage.name}"):
             if gone:
                 with table.update_schema(allow_incompatible_changes=True) as update:
                     for name in gone:
@@ -140,7 +140,7 @@ class DamagedIceberg:
 
         table = self._open()
         properties = {} if covers is None else {self._stage.covers_name or "covers": json.dumps(covers.value())}
-        with writing(f"writing to {self._stage.name}"):
+        with translated(f"writing to {self._stage.name}"):
             files: list[Any] = []
             if rows is not None and rows.num_rows:
                 named: Any = {"table_metadata": table.metadata, "df": rows, "io": table.io}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,16 +21,11 @@ Effect = Literal["gone", "again", "instead"]
 """What becomes of chosen rows: they are removed, written once more (or for the first time), or replace their keys'."""
 
 
-@contextmanager
-def taking_back(table: LakeTable, injury: Injury) -> Iterator[list[Injury]]:
-    """Do something to a table; the injury gets the commits that were made and what ``restore`` must find."""
-    held = [injury]
-    yield held
-    mark = dict(injury.undo)
+def done(table: LakeTable, injury: Injury, facts: Mapping[str, Any] | None = None) -> Injury:
+    """Return the injury with the commits that were made, and how ``restore`` must find the table."""
     now = table.mark()
-    mark["made"] = now.get("metadata", now.get("version"))
-    facts = {**held[0].facts, "commits": table.commits_since(injury.undo)}
-    held[0] = replace(held[0], undo=mark, facts=facts)
+    known = {**injury.facts, **(facts or {}), "commits": table.commits_since(injury.undo)}
+    return replace(injury, facts=known, undo={**injury.undo, "made": now.get("metadata", now.get("version"))})
 
 
 def acts_on_lake(target: Target, modes: tuple[str, ...]) -> bool:
@@ -84,12 +78,11 @@ class RowFault:
         covers = covers_of(stage) if self.in_the_movers_name else None
         scene = scene_of(target, table)
         chosen = self.choose(scene)
-        with taking_back(table, injury) as held:
-            if self.effect == "again":
-                table.append(as_table(chosen.rows, scene.rows), covers)
-            else:
-                table.replace(self._rewritten(scene, chosen), covers)
-        return held[0]
+        if self.effect == "again":
+            table.append(as_table(chosen.rows, scene.rows), covers)
+        else:
+            table.replace(self._rewritten(scene, chosen), covers)
+        return done(table, injury)
 
     def _rewritten(self, scene: Scene, chosen: Chosen) -> pyarrow.Table:
         import pyarrow as pa
@@ -127,9 +120,7 @@ class TableFault:
     def act(self, target: Target, injury: Injury) -> Injury:
         """Do it."""
         table = lake_table(target.stage)
-        with taking_back(table, injury) as held:
-            held[0] = replace(injury, facts=self.do(target.pipeline, target.stage, table))
-        return held[0]
+        return done(table, injury, self.do(target.pipeline, target.stage, table))
 
     def undo(self, target: Target, injury: Injury) -> None:
         """Take the table back."""

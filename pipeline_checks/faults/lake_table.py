@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
@@ -96,12 +95,3 @@ def written_on(stage: StageDeclaration) -> PipelineChecksError:
         f"{stage.name} has been written to since it was damaged: taking it back would undo that too.",
         next_step="Repair the rows, and name the damaging commit under `continuity: {acknowledged: [...]}`.",
     )
-
-
-@contextmanager
-def writing(what: str) -> Iterator[None]:
-    """Turn errors of the writers into errors of this project."""
-    from pipeline_checks.clients.lake import translated
-
-    with translated(what):
-        yield
