@@ -78,8 +78,8 @@ def _overlapping(
     import polars as pl
 
     keyed = [PARTITION, *key]
-    reads = changes.filter(pl.col(SNAPSHOT)).select(keyed).unique()
-    told = changes.join(reads, on=keyed, how="semi", nulls_equal=True, maintain_order="left")
+    suspects = _suspects(changes, keyed)  # few, mostly none: only of these must each event be looked at
+    told = changes.join(suspects, on=keyed, how="semi", nulls_equal=True, maintain_order="left")
     once = told.unique([TX_ID, LSN, OP, SNAPSHOT, *keyed], keep="first", maintain_order=True)
     is_read = (pl.col(OP) == READ) & pl.col(SNAPSHOT)
     placed = once.with_columns(
@@ -99,6 +99,16 @@ def _overlapping(
     )
     overlapping = placed.filter(~pl.col(SNAPSHOT) & (created | updated))
     return _named(overlapping.with_columns(pl.lit(2, pl.UInt32).alias(_COPIES)), key, "snapshot_overlap")
+
+
+def _suspects(changes: polars.DataFrame, keyed: Sequence[str]) -> polars.DataFrame:
+    """The keys that a snapshot has read and the log created, or changed before the newest reading."""
+    import polars as pl
+
+    reads = changes.filter(pl.col(SNAPSHOT)).group_by(keyed).agg(pl.col(LSN).max().alias(_READ_LSN))
+    streamed = changes.filter(~pl.col(SNAPSHOT)).join(reads, on=list(keyed), nulls_equal=True)
+    overlaps = (pl.col(OP) == CREATE) | (pl.col(LSN) < pl.col(_READ_LSN))
+    return streamed.filter(overlaps).select(keyed).unique()
 
 
 def _named(found: polars.DataFrame, key: Sequence[str], class_: str) -> polars.DataFrame:

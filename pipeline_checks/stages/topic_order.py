@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COMMIT_SECONDS = 1.0
 """A transaction notes its time just before its commit record is written: concurrent ones may stand the other way."""
 
-_BEFORE, _BEFORE_OFFSET, _BLOCK = "__before", "__before_offset", "__block"
+_BEFORE, _BEFORE_OFFSET = "__before", "__before_offset"
 
 
 def order_of(events: pyarrow.Table, key: Sequence[str]) -> dict[str, Any]:
@@ -43,24 +43,39 @@ def order_of(events: pyarrow.Table, key: Sequence[str]) -> dict[str, Any]:
     assert isinstance(frame, pl.DataFrame)
     streamed = frame.filter(pl.col(OP).is_in(CHANGE_OPERATIONS) & ~pl.col(SNAPSHOT))
     located = streamed.drop_nulls([LSN, TX_ID]).sort(PARTITION, OFFSET)
-    first = located.unique([TX_ID, LSN, OP, *key], keep="first", maintain_order=True)
+    first, falling, torn = located, _falling_keys(located, key), _torn(located)
+    if falling.height or torn.height:  # that can be for replays among them; mostly there is neither
+        first = located.unique([TX_ID, LSN, OP, *key], keep="first", maintain_order=True)
+        falling, torn = _falling_keys(first, key), _torn(first)
+    disorder = {"keys": _of_keys(first, falling, key), "transactions": torn, "commits": _commits(first)}
     result: dict[str, Any] = {
         "events": located.height,
         "without_lsn": streamed.height - located.height,
         "snapshot_events": frame.filter(pl.col(SNAPSHOT)).height,
     }
-    for name, found in (("keys", _of_keys(first, key)), ("transactions", _torn(first)), ("commits", _commits(first))):
+    for name, found in disorder.items():
         result[f"{name}_total"] = found.height
         result[name] = [_told(row, key) for row in found.head(KEY_SAMPLE).iter_rows(named=True)]
     return result
 
 
-def _of_keys(first: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
-    """Events whose LSN is less than that of one of the same key before them."""
+def _falling_keys(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+    """The keys of which an event has a lesser LSN than the one just before it."""
     import polars as pl
 
     keyed = [PARTITION, *key]
-    highest = first.with_columns(pl.col(LSN).cum_max().over(keyed).alias(_BEFORE))
+    ordered = events.select(*keyed, OFFSET, LSN).sort(*keyed, OFFSET)
+    same_key = pl.all_horizontal(pl.col(k).eq_missing(pl.col(k).shift(1)) for k in keyed)
+    return ordered.filter(same_key & (pl.col(LSN) < pl.col(LSN).shift(1))).select(keyed).unique()
+
+
+def _of_keys(first: polars.DataFrame, falling: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+    """Events of the ``falling`` keys whose LSN is less than that of one of the same key before them."""
+    import polars as pl
+
+    keyed = [PARTITION, *key]
+    events = first.join(falling, on=keyed, how="semi", nulls_equal=True, maintain_order="left")
+    highest = events.with_columns(pl.col(LSN).cum_max().over(keyed).alias(_BEFORE))
     at = pl.when(pl.col(LSN) == pl.col(_BEFORE)).then(pl.col(OFFSET)).cum_max().over(keyed)
     wrong = highest.with_columns(at.forward_fill().over(keyed).alias(_BEFORE_OFFSET))
     return wrong.filter(pl.col(LSN) < pl.col(_BEFORE))
@@ -70,11 +85,11 @@ def _torn(first: polars.DataFrame) -> polars.DataFrame:
     """The first event of each further part of a transaction, whose events stand together in a partition."""
     import polars as pl
 
-    blocks = first.with_columns(pl.col(TX_ID).rle_id().over(PARTITION).alias(_BLOCK))
-    parts = blocks.group_by(PARTITION, TX_ID, _BLOCK, maintain_order=True).first()
-    before = parts.with_columns(pl.col(OFFSET).shift(1).over(PARTITION).alias(_BEFORE_OFFSET))
-    again = before.filter(pl.col(_BLOCK) != pl.col(_BLOCK).min().over(PARTITION, TX_ID))
-    return again.with_columns(pl.lit(None, pl.Int64).alias(_BEFORE))
+    # In order of partition and offset, a part begins where another transaction or partition stood before.
+    begins = pl.struct(PARTITION, TX_ID).rle_id().is_first_distinct()
+    earlier = pl.when(pl.col(PARTITION) == pl.col(PARTITION).shift(1)).then(pl.col(OFFSET).shift(1))
+    parts = first.filter(begins).with_columns(earlier.alias(_BEFORE_OFFSET), pl.lit(None, pl.Int64).alias(_BEFORE))
+    return parts.filter(~pl.struct(PARTITION, TX_ID).is_first_distinct())
 
 
 def _commits(first: polars.DataFrame) -> polars.DataFrame:
