@@ -17,7 +17,7 @@ from pipeline_checks.model.result import CheckResult
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks.verification.session import VerificationSession
 from pipeline_checks_tests.cdc.conftest import MainJob
-from pipeline_checks_tests.stack.topics import brokers, produce, topic
+from pipeline_checks_tests.stack.topics import Record, brokers, produce, topic
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("main_job")]
 
@@ -62,6 +62,7 @@ def test_a_transaction_over_two_tables_with_a_changed_key_is_whole_and_one_with_
     assert clean.verdict is Verdict.PASS, clean.judgement.message
     with topic(1) as forged:
         # As if the connector had told of one event more than there is in the topic of one table.
+        records: list[Record] = []
         for message in committed(TOLD):
             value = json.loads(message.value())
             payload = value.get("payload", value)
@@ -70,7 +71,8 @@ def test_a_transaction_over_two_tables_with_a_changed_key_is_whole_and_one_with_
                 assert counts == {"public.schema_evolution_test": 5, "public.customers": 1}
                 payload["data_collections"][0]["event_count"] += 1
                 torn = payload["data_collections"][0]
-            produce(forged, [(0, message.key(), json.dumps(value).encode())])
+            records.append((0, message.key(), json.dumps(value).encode()))
+        produce(forged, records)
         stages = [
             s.model_copy(update={"transactions": s.transactions.model_copy(update={"topic": forged})})  # type: ignore[attr-defined]
             if s.name == "connector"
