@@ -13,6 +13,7 @@ BENCHMARKS = {
     "stage_checks": "stage_checks:measure_stage_checks",
     "dagster_rules": "dagster_rules:measure_dagster_rules",
     "duplicates": "duplicates:measure_duplicates",
+    "metadata": "metadata:measure_metadata",
     "reconcile": "reconcile:measure_reconcile",
     "pipeline": "pipeline:measure_pipeline",
     "ledger": "ledger:measure_ledger",

@@ -61,7 +61,8 @@ class DeltaReader:
         if self._last is None or self._last.position != VersionPosition(version):
             log = self._read_log()
             newest = next(log.newest_first(version), None)
-            said = newest_covers(log.newest_first(version))
+            says = isinstance(self.declaration.covers, CommitMetadata)
+            said = newest_covers(log.newest_first(version)) if says else None
             detail: dict[str, Any] = {}
             if newest is not None:
                 detail["commit_time"] = newest.timestamp
@@ -79,7 +80,11 @@ class DeltaReader:
         """Return the table at a version."""
         if not isinstance(position, VersionPosition):
             raise TerminalError(f"{self.declaration.name} has versions, not a position of kind {position.kind!r}.")
-        return PinnedDelta(self.declaration.uri(), position, self._read_log())
+        opened = None
+        if self._table is not None and self._table.version() == position.version:
+            # Handed over, since its log need not be read again; whoever asks for a newer version opens another.
+            opened, self._table = self._table, None
+        return PinnedDelta(self.declaration.uri(), position, self._read_log(), opened)
 
     def close(self) -> None:
         """Forget the table."""

@@ -49,11 +49,13 @@ class PinnedDelta:
     lists of Parquet files and ``to_pyarrow_*`` are silently wrong there.
     """
 
-    def __init__(self, uri: str, position: VersionPosition, log: DeltaLog) -> None:
+    def __init__(
+        self, uri: str, position: VersionPosition, log: DeltaLog, opened: deltalake.DeltaTable | None = None
+    ) -> None:
         self.position = position
         self._uri = uri
         self._log = log
-        self._opened: deltalake.DeltaTable | None = None
+        self._opened = opened
         self._actions: pyarrow.Table | None = None
         self._deleted: int | None = None
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SAFE_DIGITS: Final = 15
 """Decimals stand in the log as JSON numbers, which writers put through doubles; so many digits these keep."""
 _CUT: Final = timedelta(milliseconds=1)
-"""Times stand in the log in milliseconds, cut."""
+"""Times stand in the log truncated down to milliseconds, by the format's own rule."""
 
 
 class DeltaStatistics:
@@ -107,6 +107,6 @@ def _bounds(told: Any, has_values: Any) -> list[Any]:
 
 def _widened(least: datetime, greatest: datetime) -> dict[str, Any]:
     try:
-        return {"lower": least - _CUT, "upper": greatest + _CUT}
-    except OverflowError:  # at either end of time
+        return {"lower": least, "upper": greatest + _CUT}
+    except OverflowError:  # at the end of time
         return {}

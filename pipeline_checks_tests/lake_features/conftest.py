@@ -18,7 +18,7 @@ from pipeline_checks.stack.jars.lists import jar_list
 from pipeline_checks.stack.java import find_java
 from pipeline_checks_tests.lake_features.made_tables import MadeTables
 
-_SECONDS = 900
+_SECONDS = 1100
 
 
 def _made(folder: Path, home: Path, words: Sequence[str]) -> MadeTables:

@@ -61,7 +61,8 @@ class Maker:
         self._follow(recipe, f"delta.`{path}`", path)
         history = self._spark.sql(f"describe history delta.`{path}`").select("version").collect()
         newest = max(row[0] for row in history)
-        first = 0 if Path(path, "_delta_log", f"{0:020d}.json").exists() else newest
+        # What the log was cleaned of cannot be asked for any more.
+        first = min(int(file.stem) for file in Path(path, "_delta_log").glob("*.json") if file.stem.isdigit())
         versions = sorted({v for v in (first, 1, newest - 1, newest) if first <= v <= newest})
         for version in versions:
             self._read("delta", recipe, str(version), f"delta.`{path}` version as of {version}")

@@ -10,7 +10,8 @@ from pipeline_checks_tests.lake_features.iceberg_recipes import COMMON, RARE
 from pipeline_checks_tests.lake_features.made_tables import MadeTables
 from pipeline_checks_tests.lake_features.recipe import Recipe
 
-pytestmark = pytest.mark.stack
+# The first test waits for Spark to make all tables, which takes long where others use the machine.
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.parametrize("recipe", COMMON, ids=lambda recipe: recipe.name)

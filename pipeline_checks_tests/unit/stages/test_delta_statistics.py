@@ -105,6 +105,17 @@ def test_times_are_cut_to_milliseconds_and_prove_ranges_only(tmp_path: Path) -> 
     }
 
 
+def test_times_before_the_epoch_are_cut_downwards_too(tmp_path: Path) -> None:
+    moment = datetime(1969, 12, 31, 23, 59, 59, 999900)
+    append(tmp_path, pa.table({"at": pa.array([moment], pa.timestamp("us"))}))
+    low, high = moment.replace(microsecond=999000), datetime(1970, 1, 1)
+    measures: set[RowMeasure] = {Violations(Below("at", low)), Violations(Below("at", moment)), Minimum("at")}
+    assert assert_as_rows(tmp_path, {*measures, Violations(Above("at", high))}) == {
+        Violations(Below("at", low)): NONE,
+        Violations(Above("at", high)): NONE,
+    }
+
+
 def test_times_at_the_ends_of_the_calendar_are_left_open(tmp_path: Path) -> None:
     last = datetime(9999, 12, 31, 23, 59, 59, 999999)
     append(tmp_path, pa.table({"at": pa.array([datetime(1, 1, 1), last], pa.timestamp("us"))}))
