@@ -21,6 +21,7 @@ from pipeline_checks.verification.contracts import PlacedContract, contract_of, 
 from pipeline_checks.verification.for_each import RawStage, expand
 from pipeline_checks.verification.places import Locate, Path, Problem, nearest, nowhere, refuse
 from pipeline_checks.verification.pydantic_problems import fields_of, problems_of
+from pipeline_checks.verification.reference_targets import reference_problems
 
 TYPE: Final = "pipeline_checks.VerifiedPipeline"
 """The ``type`` of a document that declares a pipeline."""
@@ -62,6 +63,7 @@ def build_pipeline(attributes: Any, locate: Locate = nowhere, path: Path = ("att
     stages = _Stages(shared, problems)
     for item in raw:
         stages.add(item)
+    problems += reference_problems(stages.declared, stages.contract_paths, stages.failed)
     what = f"pipeline {texts.get('name', '')}".rstrip()
     refuse(problems, locate, what)
     try:
@@ -78,6 +80,8 @@ def check_pipeline(pipeline: Pipeline) -> None:
         for index, stage in enumerate(pipeline.stages)
         for problem in _promise_problems(stage, ("stages", index), ("stages", index, "contract"))
     ]
+    places: dict[str, Path] = {s.name: ("stages", i, "contract") for i, s in enumerate(pipeline.stages)}
+    problems += reference_problems({s.name: s for s in pipeline.stages}, places)
     refuse(problems, nowhere, f"pipeline {pipeline.name}")
 
 
@@ -86,10 +90,11 @@ class _Stages:
 
     def __init__(self, shared: Mapping[str, PlacedContract], problems: list[Problem]) -> None:
         self.declared: dict[str, StageDeclaration] = {}
+        self.contract_paths: dict[str, Path] = {}
+        self.failed: set[str] = set()
         self._shared = shared
         self._problems = problems
         self._contracts: dict[str, PlacedContract] = {}
-        self._failed: set[str] = set()
 
     def add(self, raw: RawStage) -> None:
         """Validate a stage and keep it, or add what is wrong with it to the problems."""
@@ -97,17 +102,18 @@ class _Stages:
         declaration = self._declaration(raw)
         name = raw.value.get("name")
         if declaration is None:
-            self._failed.add(str(name))
+            self.failed.add(str(name))
             return
         self._upstream_problems(declaration, raw.path)
         contract = self._contract(declaration, raw)
         if len(self._problems) > before:
-            self._failed.add(declaration.name)
+            self.failed.add(declaration.name)
             return
         stage = declaration.model_copy(update={"contract": contract.contract})
         self._problems += _promise_problems(stage, raw.path, contract.path or (*raw.path, "contract"))
         self.declared[stage.name] = stage
         self._contracts[stage.name] = contract
+        self.contract_paths[stage.name] = contract.path or (*raw.path, "contract")
 
     def _declaration(self, raw: RawStage) -> StageDeclaration | None:
         kind = raw.value.get("kind")
@@ -125,11 +131,11 @@ class _Stages:
         return None
 
     def _upstream_problems(self, declaration: StageDeclaration, path: Path) -> None:
-        if declaration.name in self.declared or declaration.name in self._failed:
+        if declaration.name in self.declared or declaration.name in self.failed:
             fix = "Names of stages are unique in a pipeline."
             self._problems.append(Problem((*path, "name"), f"a second stage {declaration.name!r}", fix))
         for name in declaration.from_:
-            if name not in self.declared and name not in self._failed:
+            if name not in self.declared and name not in self.failed:
                 message = f"there is no stage {name!r} before {declaration.name!r}, which is made from it"
                 self._problems.append(Problem((*path, "from"), message, nearest(name, self.declared)))
 

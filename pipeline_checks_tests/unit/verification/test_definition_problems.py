@@ -30,6 +30,31 @@ CASES = {
         "key: [client_id]",
         "attributes.stages[0].contract.key: key names 'client_id', which is not among the columns (customer_id",
     ),
+    "a reference to no stage": (
+        "        event_time: updated_at\n",
+        "        event_time: updated_at\n        references:\n          email: soruce\n",
+        "email: soruce",
+        "stages[0].contract.references.email: email of 'source' refers to 'soruce', which is no stage."
+        " Did you mean 'source'?",
+    ),
+    "a reference to no column": (
+        "        event_time: updated_at\n",
+        "        event_time: updated_at\n        references:\n          email: lake.e_mail\n",
+        "email: lake.e_mail",
+        "email of 'source' refers to 'e_mail', which is no column of 'lake'. Did you mean 'email'?",
+    ),
+    "a reference of no column": (
+        "        event_time: updated_at\n",
+        "        event_time: updated_at\n        references:\n          e_mail: lake\n",
+        "e_mail: lake",
+        "references names 'e_mail', which is not among the columns",
+    ),
+    "a drift without reference": (
+        "        event_time: updated_at\n",
+        "        event_time: updated_at\n        distribution:\n          email: {psi: 0.1}\n",
+        "email: {psi: 0.1}",
+        "'reference' is missing",
+    ),
     "an unknown event time": (
         "event_time: updated_at",
         "event_time: changed_at",
