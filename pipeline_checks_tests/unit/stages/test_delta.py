@@ -100,6 +100,18 @@ def test_a_pinned_version_stays_what_it_was_when_others_come(tmp_path: Path) -> 
     assert len(pinned.answer(frozenset({COMMITS}))[COMMITS].value) == 1
 
 
+def test_a_reader_follows_the_table_after_it_has_pinned_a_version(tmp_path: Path) -> None:
+    append(tmp_path, customers(1, 2), said({0: 2}))
+    stage = reader(tmp_path)
+    first = stage.at(stage.reached().position)
+    append(tmp_path, customers(3), said({0: 3}))
+    assert stage.reached().position == VersionPosition(1)
+    second = stage.at(VersionPosition(1))
+    again = stage.at(VersionPosition(0))
+    counts = [pinned.answer(frozenset({RowCount()}))[RowCount()].value for pinned in (first, second, again)]
+    assert counts == [2, 3, 2]
+
+
 def test_rows_and_count_agree_after_changes_in_place(tmp_path: Path) -> None:
     append(tmp_path, customers(*range(100)), said({0: 100}))
     Table(tmp_path).delete("customer_id < 10")
