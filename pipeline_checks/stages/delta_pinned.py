@@ -98,12 +98,26 @@ class PinnedDelta:
 
     def rows(self, columns: Sequence[str] | None = None) -> pyarrow.RecordBatchReader:
         """Return the rows as a stream of batches; raises TerminalError for what the reader does not read rightly."""
+        return self._scanned(columns, None)
+
+    def rows_outside(
+        self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]
+    ) -> pyarrow.RecordBatchReader:
+        """Return the rows whose integer key is NULL or in none of some ranges, both ends inclusive.
+
+        Files whose statistics show no such key are not read.
+        """
+        name = '"' + key.replace('"', '""') + '"'
+        outside = " AND ".join(f"({name} < {low} OR {name} > {high})" for low, high in ranges)
+        return self._scanned(columns, f"{name} IS NULL OR ({outside})" if ranges else None)
+
+    def _scanned(self, columns: Sequence[str] | None, predicate: str | None) -> pyarrow.RecordBatchReader:
         import pyarrow as pa
 
         with translated(self._what):
             refuse_unreadable(self._table(), self._what)
             refuse_columns(self._table(), columns, self._what)
-            scan = self._table().scan(columns=None if columns is None else list(columns))
+            scan = self._table().scan(columns=None if columns is None else list(columns), predicate=predicate)
             reader = pa.RecordBatchReader.from_stream(scan)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from pipeline_checks.clients.settings import setting
 from pipeline_checks.engines.row_hashes import HASH, RowForm
+from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.events import OFFSET, OP, PARTITION, TRUNCATE
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage
-from pipeline_checks.values.buckets import BucketPlan
+from pipeline_checks.values.buckets import BucketPlan, stretches
 from pipeline_checks.verification.history import IN_CUT, LSN, TopicHistory
 from pipeline_checks.verification.narrowing import BucketSource, Narrowed
 
@@ -30,10 +32,30 @@ if TYPE_CHECKING:
 
 SLICES: Final = 16
 """Of so many slices of the keys, one is compared in full each run."""
-STRETCH: Final = 12
-"""A slice is made of stretches of 2 ** 12 neighbouring keys: read from an index in one go, and spread over all keys."""
+SLICES_VARIABLE: Final = "PIPELINE_CHECKS_SWEEP"
 MOST_OPEN: Final = 0.5
 """Share of buckets beyond which everything is compared: then there is little left to spare."""
+
+
+MOST_RANGES: Final = 100
+"""Ranges of keys that a table is asked for; it looks at each row with every one of them."""
+
+
+def slices() -> int:
+    """Return of how many slices one is compared in full each run; raises ConfigurationError when it is no number."""
+    written = setting(SLICES_VARIABLE, str(SLICES))
+    if not written.isdigit() or int(written) < 1:
+        raise ConfigurationError(
+            f"{SLICES_VARIABLE} is {written!r}", next_step=f"Write a whole number above zero, such as {SLICES}."
+        )
+    return int(written)
+
+
+@runtime_checkable
+class RangedTable(Protocol):
+    """A table that can leave out ranges of an integer key, both ends inclusive, and need not read them."""
+
+    def rows_outside(self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]) -> Rows: ...
 
 
 @dataclass(frozen=True)
@@ -59,10 +81,14 @@ class Sweep:
         return {"slice": self.slice, "of": self.of}
 
     def buckets(self, plan: BucketPlan) -> npt.NDArray[np.bool_]:
-        """Return which buckets of a plan lie in the slice. Where it lies follows from the key alone."""
+        """Return which buckets of a plan lie in the slice: neighbours, so that few files and pages are read.
+
+        Where a slice lies follows from the keys alone while their range does not double; when it has, a key may have to
+        wait for its slice one round longer.
+        """
         import numpy as np
 
-        wider = max(0, STRETCH - plan.shift)
+        wider = (-(-plan.count // self.of) - 1).bit_length()
         stretch = (np.arange(plan.count, dtype=np.int64) + plan.least) >> wider
         return np.asarray(stretch % self.of == self.slice)
 
@@ -75,6 +101,13 @@ class Increment(Narrowed):
     """
 
     unread: int = 0
+
+    def of_table(self, pinned: PinnedStage, columns: Sequence[str]) -> Rows:
+        """Return the rows of the table that are to be compared; a table that can reads only files that have some."""
+        left_out = stretches(self.equal, self.plan)
+        if isinstance(pinned, RangedTable) and len(left_out) <= MOST_RANGES:
+            return pinned.rows_outside(columns, self.key, left_out)
+        return super().of_table(pinned, columns)
 
     @property
     def rows(self) -> int:

@@ -88,6 +88,7 @@ class Prover:
             open_buckets,
             rewritten_keys,
             settled_offsets,
+            slices,
         )
 
         declared: Any = table.declaration  # a kind among _LAKE_KINDS
@@ -117,7 +118,7 @@ class Prover:
         totals = (_rows(held), _rows(found))
         if totals[0] is None or totals[1] is None:
             return None
-        sweep = Sweep.after(proof.sweep)
+        sweep = Sweep.after(proof.sweep, slices())
         made = increment(held, found, (totals[0], totals[1]), keys, plan, open_buckets(plan, touched, sweep))
         if made is not None:
             self._compared[pair] = replace(this, sweep=sweep)

@@ -16,7 +16,7 @@ from pipeline_checks.model.result import RunResult
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks.stages.delta import DeltaTable
 from pipeline_checks.values import buckets
-from pipeline_checks.verification import increment, proving
+from pipeline_checks.verification import proving
 from pipeline_checks.verification.ledger.ledger import Ledger
 from pipeline_checks.verification.ledger.location import URL_VARIABLE
 from pipeline_checks.verification.run import Options, run_checks
@@ -34,7 +34,6 @@ def small_steps(main_job: MainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(URL_VARIABLE, f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setattr(proving, "LEAST_BYTES", 0)
     monkeypatch.setattr(buckets, "ROWS_OF_A_BUCKET", 8)
-    monkeypatch.setattr(increment, "STRETCH", 3)
 
 
 def checked(pipeline: Pipeline, *, full: bool = False) -> tuple[RunResult, set[str]]:

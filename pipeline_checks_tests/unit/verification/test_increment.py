@@ -20,9 +20,8 @@ from pipeline_checks.model import events
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.position import OffsetsPosition, VersionPosition
 from pipeline_checks.stages.lake_increment import changed_files, identity_of
-from pipeline_checks.stages.registry import declaration_class
-from pipeline_checks.values.buckets import BucketPlan, Buckets
-from pipeline_checks.verification import increment as increments
+from pipeline_checks.stages.registry import declaration_class, open_stage
+from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
 from pipeline_checks.verification.increment import (
     Increment,
     Sweep,
@@ -183,13 +182,22 @@ def test_every_bucket_is_in_exactly_one_slice(shift: int, least: int, count: int
     assert (together == 1).all()
 
 
-@given(st.integers(0, increments.STRETCH), st.integers(0, 10**9))
-def test_a_key_stays_in_its_slice_when_the_table_grows(shift: int, key: int) -> None:
-    slices = []
-    for plan in (BucketPlan(shift, 0, (key >> shift) + 1), BucketPlan(shift, key >> shift, 5)):
-        place = (key >> shift) - plan.least
-        slices.append([n for n in range(16) if Sweep(n).buckets(plan)[place]] if plan.count < 10**6 else None)
-    assert None in slices or slices[0] == slices[1]
+@given(st.integers(0, 12), st.integers(0, 10**9), st.integers(33, 64), st.integers(33, 64))
+def test_a_bucket_stays_in_its_slice_while_the_range_of_keys_does_not_double(
+    shift: int, least: int, before: int, after: int
+) -> None:
+    for number in range(16):
+        one, other = (Sweep(number).buckets(BucketPlan(shift, least, count)) for count in (before, after))
+        shared = min(before, after)
+        assert (one[:shared] == other[:shared]).all()
+
+
+def test_a_slice_is_one_stretch_of_neighbours() -> None:
+    plan = BucketPlan(9, 0, 19532)  # ten million rows
+    for number in range(16):
+        open_ = Sweep(number).buckets(plan)
+        assert len(stretches(open_, plan)) <= 1
+        assert open_.mean() <= 1 / 8
 
 
 def test_slices_follow_each_other_and_begin_anew_with_another_number() -> None:
@@ -286,3 +294,26 @@ def test_a_table_that_was_made_anew_is_another(tmp_path: Path) -> None:
 def test_files_that_do_not_hold_every_column_tell_nothing(tmp_path: Path, partition: str) -> None:
     write_deltalake(tmp_path, frame([(1, "a"), (2, "b")]).to_arrow(), partition_by=[partition])
     assert changed_files(delta(tmp_path), 0, VersionPosition(0), FORM.reads) is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    keys=st.lists(st.none() | st.integers(-40, 80), max_size=30),
+    opened=st.sets(st.integers(0, 12)),
+)
+def test_a_delta_table_leaves_out_exactly_the_rows_of_closed_buckets(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[int | None], opened: set[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("t") / "t"
+    for part in (keys[::2], keys[1::2]):
+        names = [f"{key}" for key in part]
+        table = pa.table({'i"d': pa.array(part, pa.int64()), "name": pa.array(names, pa.string())})
+        write_deltalake(folder, table, mode="append")
+    reader = open_stage(delta(folder))
+    plan = BucketPlan(2, -3, 13)
+    equal = np.array([n not in opened for n in range(plan.count)])
+    made = Increment(plan, equal, np.zeros(plan.count, np.int64), 'i"d', "id")
+    found = batches(made.of_table(reader.at(reader.reached().position), ["name", 'i"d']), ["name", 'i"d'])
+    closed = [n for n in range(plan.count) if equal[n]]
+    expected = [key for key in keys if key is None or (key >> 2) + 3 not in closed]
+    assert sorted(pl.concat(list(found)).get_column("name")) == sorted(map(str, expected))
