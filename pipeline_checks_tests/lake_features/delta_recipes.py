@@ -102,15 +102,6 @@ COMMON = (
         ),
     ),
     Recipe(
-        "deletion_vectors_merge",
-        (
-            _of(rows(), _DV),
-            "merge into $T t using (select id + 95 id, 'm' name, 1.0D x, timestamp'2026-06-01 00:00:00' ts "
-            "from range(10)) s on t.id = s.id when matched and s.id % 2 = 0 then delete "
-            "when matched then update set * when not matched then insert *",
-        ),
-    ),
-    Recipe(
         "column_mapping_name",
         (
             _of(rows(), f"{_BY_NAME}, {_NO_DV}"),
@@ -119,11 +110,6 @@ COMMON = (
             "alter table $T add column x string",
             "insert into $T values (500, 'new', timestamp'2026-02-02 00:00:00', 'xx')",
         ),
-    ),
-    Recipe("column_mapping_swapped", (_of(_AB, f"{_BY_NAME}, {_NO_DV}"), *_SWAPPED)),
-    Recipe(
-        "column_mapping_enabled_later_and_swapped",
-        (_of(_AB, _NO_DV), "alter table $T set tblproperties ('delta.columnMapping.mode'='name')", *_SWAPPED),
     ),
     Recipe(
         "column_mapping_numbers_swapped",
@@ -235,6 +221,20 @@ COMMON = (
 """The tables that every run of the tests makes."""
 
 RARE = (
+    Recipe(
+        "deletion_vectors_merge",
+        (
+            _of(rows(), _DV),
+            "merge into $T t using (select id + 95 id, 'm' name, 1.0D x, timestamp'2026-06-01 00:00:00' ts "
+            "from range(10)) s on t.id = s.id when matched and s.id % 2 = 0 then delete "
+            "when matched then update set * when not matched then insert *",
+        ),
+    ),
+    Recipe("column_mapping_swapped", (_of(_AB, f"{_BY_NAME}, {_NO_DV}"), *_SWAPPED)),
+    Recipe(
+        "column_mapping_enabled_later_and_swapped",
+        (_of(_AB, _NO_DV), "alter table $T set tblproperties ('delta.columnMapping.mode'='name')", *_SWAPPED),
+    ),
     Recipe("deletion_vectors_many", (_of(rows(200_000), _DV), "delete from $T where id % 2 = 1")),
     Recipe(
         "deletion_vectors_dropped",
