@@ -17,6 +17,7 @@ BENCHMARKS = {
     "reconcile": "reconcile:measure_reconcile",
     "pipeline": "pipeline:measure_pipeline",
     "ledger": "ledger:measure_ledger",
+    "increment": "increment:measure_increment",
 }
 
 

@@ -24,12 +24,19 @@ _COLUMN_MAPPING = "delta.columnMapping.mode"
 class ChangedFiles:
     """Data files of the earlier version that the later one does not have, and the other way round.
 
-    A row of neither stands in both versions unchanged. A row that was only written anew is in both lists.
+    A row of neither stands in both versions unchanged. A row that was only written anew is in both lists. ``files`` is
+    the number of all data files of the later version.
     """
 
     root: str
     gone: tuple[str, ...]
     added: tuple[str, ...]
+    files: int
+
+    @property
+    def share(self) -> float:
+        """Which part of the later version's files was added."""
+        return len(self.added) / max(1, self.files)
 
     def rows_gone(self, columns: Sequence[str]) -> polars.LazyFrame | None:
         """Return the rows of the files that went, None when none went. They fail to be read once they were expired."""
@@ -88,7 +95,7 @@ def _of_delta(uri: str, since: int, until: int, columns: Sequence[str]) -> Chang
             return None  # the files do not hold these columns
     with translated(f"reading the files of the Delta table {uri}"):
         before, after = (set(version.file_uris()) for version in versions)
-    return ChangedFiles(uri, tuple(sorted(before - after)), tuple(sorted(after - before)))
+    return ChangedFiles(uri, tuple(sorted(before - after)), tuple(sorted(after - before)), len(after))
 
 
 def _of_iceberg(table: Table, since: int, until: int | None, columns: Sequence[str]) -> ChangedFiles | None:
@@ -98,7 +105,7 @@ def _of_iceberg(table: Table, since: int, until: int | None, columns: Sequence[s
     before, after = _iceberg_files(table, since), _iceberg_files(table, until)
     if before is None or after is None:
         return None
-    return ChangedFiles(table.location(), tuple(sorted(before - after)), tuple(sorted(after - before)))
+    return ChangedFiles(table.location(), tuple(sorted(before - after)), tuple(sorted(after - before)), len(after))
 
 
 def _iceberg_files(table: Table, snapshot_id: int | None) -> set[str] | None:

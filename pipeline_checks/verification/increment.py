@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 
 SLICES: Final = 16
 """Of so many slices of the keys, one is compared in full each run."""
+MOST_REWRITTEN: Final = 0.25
+"""Share of a table's files that may have been written since; reading what these were before costs as much as all."""
 SLICES_VARIABLE: Final = "PIPELINE_CHECKS_SWEEP"
 MOST_OPEN: Final = 0.5
 """Share of buckets beyond which everything is compared: then there is little left to spare."""
 
 
+FINER: Final = 5
+"""Bits by which buckets of an increment are smaller than those that are hashed: about 32 rows instead of 1024."""
 MOST_RANGES: Final = 100
 """Ranges of keys that a table is asked for; it looks at each row with every one of them."""
 
@@ -181,6 +185,12 @@ def rewritten_keys(form: RowForm, gone: Rows | None, added: Rows | None) -> npt.
     )
     changed = together.group_by(name, HASH).agg(pl.col("__weight").sum()).filter(pl.col("__weight") != 0)
     return changed.get_column(name).drop_nulls().unique().cast(pl.Int64).to_numpy()
+
+
+def finer(plan: BucketPlan) -> BucketPlan:
+    """Return the plan with smaller buckets, so that one touched key does not open many others."""
+    bits = min(plan.shift, FINER)
+    return BucketPlan(plan.shift - bits, plan.least << bits, plan.count << bits)
 
 
 def open_buckets(plan: BucketPlan, touched: npt.NDArray[np.int64], sweep: Sweep) -> npt.NDArray[np.bool_]:

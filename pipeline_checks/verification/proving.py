@@ -81,8 +81,10 @@ class Prover:
 
         from pipeline_checks.stages.lake_increment import changed_files, identity_of
         from pipeline_checks.verification.increment import (
+            MOST_REWRITTEN,
             Sweep,
             events_since,
+            finer,
             fingerprint,
             increment,
             open_buckets,
@@ -94,8 +96,9 @@ class Prover:
         declared: Any = table.declaration  # a kind among _LAKE_KINDS
         keys = (forms.above.key[0].source, forms.own.key[0].source)
         assert isinstance(held, BucketSource)
-        if (plan := held.bucket_plan(keys[0])) is None:
+        if (coarse := held.bucket_plan(keys[0])) is None:
             return None
+        plan = finer(coarse)
         history = self._pinner.history(self._pinner.topics_of(declared)[0].name)
         pair = (source.declaration.name, declared.name)
         promise, lake = promise_of(forms), identity_of(declared)
@@ -110,7 +113,7 @@ class Prover:
             return None
         events = events_since(history, proved)
         files = changed_files(declared, proof.position["value"], found.position, forms.own.reads)
-        if events is None or files is None:
+        if events is None or files is None or (files.share > MOST_REWRITTEN and files.gone):
             return None
         reads = forms.own.reads
         rewritten = rewritten_keys(forms.own, files.rows_gone(reads), files.rows_added(reads))

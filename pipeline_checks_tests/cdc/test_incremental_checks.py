@@ -16,7 +16,7 @@ from pipeline_checks.model.result import RunResult
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks.stages.delta import DeltaTable
 from pipeline_checks.values import buckets
-from pipeline_checks.verification import proving
+from pipeline_checks.verification import increment, proving
 from pipeline_checks.verification.ledger.ledger import Ledger
 from pipeline_checks.verification.ledger.location import URL_VARIABLE
 from pipeline_checks.verification.run import Options, run_checks
@@ -33,6 +33,7 @@ def small_steps(main_job: MainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A ledger of the test's own, and sizes by which a small table is narrowed as a large one is."""
     monkeypatch.setenv(URL_VARIABLE, f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setattr(proving, "LEAST_BYTES", 0)
+    monkeypatch.setattr(increment, "MOST_REWRITTEN", 1.0)  # small tables are few files
     monkeypatch.setattr(buckets, "ROWS_OF_A_BUCKET", 8)
 
 

@@ -26,6 +26,7 @@ from pipeline_checks.verification.increment import (
     Increment,
     Sweep,
     events_since,
+    finer,
     fingerprint,
     increment,
     open_buckets,
@@ -200,6 +201,14 @@ def test_a_slice_is_one_stretch_of_neighbours() -> None:
         assert open_.mean() <= 1 / 8
 
 
+@given(st.integers(0, 12), st.integers(-1000, 1000), st.integers(1, 50), st.integers(-(10**6), 10**6))
+def test_finer_buckets_hold_the_same_keys(shift: int, least: int, count: int, key: int) -> None:
+    plan = BucketPlan(shift, least, count)
+    small = finer(plan)
+    inside = [0 <= (key >> p.shift) - p.least < p.count for p in (plan, small)]
+    assert inside[0] == inside[1]
+
+
 def test_slices_follow_each_other_and_begin_anew_with_another_number() -> None:
     assert [Sweep.after({"slice": n, "of": 3}, 3).slice for n in range(3)] == [1, 2, 0]
     assert Sweep.after({"slice": 1, "of": 3}, 4) == Sweep(0, 4)
@@ -279,6 +288,7 @@ def test_the_files_of_a_delta_table_tell_what_came_and_went(tmp_path: Path) -> N
     assert found is not None
     keys = rewritten_keys(FORM, found.rows_gone(FORM.reads), found.rows_added(FORM.reads))
     assert sorted(keys) == [2, 3]
+    assert (found.share, found.files) == (1.0, 1)
     same = changed_files(declared, until.version, until, FORM.reads)
     assert same is not None
     assert same.rows_added(FORM.reads) is None
