@@ -138,8 +138,14 @@ def batches(rows: Rows, columns: Sequence[str]) -> Iterator[polars.DataFrame]:
         return
     parts = rows.to_batches(max_chunksize=_BATCH_ROWS) if isinstance(rows, pa.Table) else rows
     yield _frame(pa.Table.from_batches([], rows.schema), columns)
+    held: list[pa.RecordBatch] = []
     for part in parts:
-        yield _frame(pa.Table.from_batches([part]), columns)
+        held.append(part)
+        if sum(batch.num_rows for batch in held) >= _BATCH_ROWS:
+            yield _frame(pa.Table.from_batches(held), columns)
+            held = []
+    if held:  # readers hand out small batches, and each frame has a cost of its own
+        yield _frame(pa.Table.from_batches(held), columns)
 
 
 def _frame(table: object, columns: Sequence[str]) -> polars.DataFrame:
