@@ -210,7 +210,8 @@ def test_the_checks_count_every_row_and_name_each_column_that_drifted(evolved: E
     }
     gone = {("dropped", "name"), ("dropped", "description")}
     come = {("added", "display_name"), ("added", "email"), ("added", "metadata")}
-    assert drifts[f"pg_{TABLE}"] == gone | come
+    renamed = (gone - {("dropped", "name")}) | (come - {("added", "display_name")}) | {("renamed", "name")}
+    assert drifts[f"pg_{TABLE}"] == renamed, "the last run knew the attribute by its old name"
     assert drifts[f"topic_{TABLE}"] == gone | come | {("retyped", "version")}  # some values need 64 bits
     for stage in lakes:  # which keep what the source has dropped
         assert drifts[stage] == come | {("added", "phone"), ("added", "description_text")}

@@ -45,10 +45,11 @@ def api(table: ServedTable) -> Iterator[TestClient]:
 
 
 def newest(api: TestClient, version: int) -> Any:
-    reached = Deadline(10).wait_until(
-        lambda: api.get("/health").json()["tables"]["orders"]["version"] == version, every=0.01
-    )
-    assert reached
+    def served() -> bool:
+        table = api.get("/health").json()["tables"]["orders"]  # None while it is loaded from the beginning
+        return table is not None and table["version"] == version
+
+    assert Deadline(10).wait_until(served, every=0.01)
     return api.get("/orders").json()
 
 
