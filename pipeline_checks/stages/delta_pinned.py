@@ -15,7 +15,7 @@ from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.delta_features import refuse_columns, refuse_unreadable
 from pipeline_checks.stages.delta_log import DeltaLog
 from pipeline_checks.stages.delta_statistics import DeltaStatistics
-from pipeline_checks.stages.lake_files import files_holding
+from pipeline_checks.stages.lake_files import as_logged, files_holding
 from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
@@ -157,6 +157,9 @@ class PinnedDelta:
             return {}
         with translated(self._what):
             refuse_unreadable(self._table(), self._what)
+            sizes = (self._files().column(name).to_pylist() for name in ("path", "size_bytes"))
+            if not as_logged(zip(*sizes, strict=True), self._table().table_uri):
+                return {}
             fields = [f for f in self._table().schema().fields if f.name in asked]
             types = {f.name: _logical_type(f.type) for f in fields}
             names = {f.name: self._name_in_files(f) for f in fields}

@@ -15,7 +15,7 @@ from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.iceberg_files import SnapshotFiles, files_of_snapshot
 from pipeline_checks.stages.iceberg_history import newest_first
 from pipeline_checks.stages.iceberg_statistics import IcebergStatistics
-from pipeline_checks.stages.lake_files import files_holding
+from pipeline_checks.stages.lake_files import as_logged, files_holding
 from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ class PinnedIceberg:
         with translated(self._what):
             files = self._files()
             files.refuse_unreadable(self._what)
+            if not as_logged(((f.file_path, f.file_size_in_bytes) for f in files.data), self._table.location()):
+                return {}
             statistics = IcebergStatistics(files.data, fields, counts_rows=not files.deletes)
             return proved(measures, {name: _logical_type(type_) for name, (_, type_) in fields.items()}, statistics.of)
 

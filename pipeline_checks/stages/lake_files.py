@@ -1,13 +1,36 @@
-"""In which data files of a lake table rows of given keys stand."""
+"""The data files of a lake table: in which of them rows of given keys stand, and whether they are as logged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline_checks.clients.lake import storage_options
 
 _LOCAL = "file://"
+
+
+def as_logged(sizes: Iterable[tuple[str, int]], root: str) -> bool:
+    """Return whether every data file in the file system is there in the size that the table's log tells.
+
+    What a log says of the rows of a file that was lost or cut short is true of no row. Files of an object store are
+    not asked for: it stores them whole or not at all, and a question for each costs more than reading some.
+
+    Parameters
+    ----------
+    sizes:
+        Paths, absolute or below ``root``, and sizes in bytes.
+    root:
+        Where the table lies, as a path or URI.
+    """
+    folder = _path(root)
+    if "://" in folder:
+        return True
+    try:
+        return all(Path(folder, _path(name)).stat().st_size == size for name, size in sizes)
+    except OSError:
+        return False
 
 
 def files_holding(files: Iterable[str], root: str, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:
@@ -20,9 +43,14 @@ def files_holding(files: Iterable[str], root: str, column: str, values: Sequence
     options = storage_options(root)
     found: dict[Any, list[str]] = {}
     for file in files:
-        name = file.removeprefix(_LOCAL).removeprefix(root.removeprefix(_LOCAL)).lstrip("/")
+        name = _path(file).removeprefix(_path(root)).lstrip("/")
         rows = pl.scan_parquet(file, storage_options=options or None, missing_columns="insert")
         held = rows.filter(pl.col(column).is_in(list(values))).select(column).unique().collect()
         for value in held.get_column(column).to_list():
             found.setdefault(value, []).append(name)
     return {value: tuple(sorted(names)) for value, names in found.items()}
+
+
+def _path(uri: str) -> str:
+    """The path that the URI of a local file names; other URIs as they are."""
+    return uri.removeprefix(_LOCAL).removeprefix("file:")

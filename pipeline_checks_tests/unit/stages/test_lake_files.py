@@ -1,13 +1,17 @@
-"""The data file in which a row stands, by its key."""
+"""The data file in which a row stands, by its key; and files that are not as the log tells."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from pipeline_checks.clients.lake import iceberg_catalog
+from pipeline_checks.model.measure import Maximum, Measure
+from pipeline_checks.model.stage import PinnedStage
 from pipeline_checks.stages.delta import DeltaTable as Delta
 from pipeline_checks.stages.delta import open_stage as open_delta
 from pipeline_checks.stages.iceberg import IcebergTable
@@ -34,16 +38,44 @@ def test_a_row_that_was_written_twice_has_two_files(tmp_path: Path) -> None:
 
 
 def test_the_file_of_an_iceberg_row_is_named_at_its_snapshot(tmp_path: Path) -> None:
-    url, warehouse = f"sqlite:///{tmp_path}/catalog.db", f"file://{tmp_path}/warehouse"
+    held = iceberg(tmp_path).files_of("id", [1, 3, 99])
+    assert {key: len(files) for key, files in held.items()} == {1: 1, 3: 1}
+    assert held[1] != held[3]
+    assert all(file.startswith("data/") for files in held.values() for file in files)
+
+
+def delta(folder: Path) -> PinnedStage:
+    for ids in ((1, 2), (3, 4)):
+        write_deltalake(folder, rows(*ids), mode="append")
+    reader = open_delta(Delta(name="lake", path=str(folder)))
+    return reader.at(reader.reached().position)
+
+
+def iceberg(folder: Path) -> PinnedStage:
+    url, warehouse = f"sqlite:///{folder}/catalog.db", f"file://{folder}/warehouse"
     catalog = iceberg_catalog("demo", url, warehouse)
     catalog.create_namespace("cdc")
     table = catalog.create_table("cdc.things", rows(1).schema)
     for ids in ((1, 2), (3, 4)):
         table.append(rows(*ids))
+    catalog.close()  # type: ignore[attr-defined]
     declared = {"name": "lake", "table": "cdc.things", "catalog": {"name": "demo", "url": url, "warehouse": warehouse}}
     reader = open_iceberg(IcebergTable.model_validate(declared))
-    held = reader.at(reader.reached().position).files_of("id", [1, 3, 99])
-    assert {key: len(files) for key, files in held.items()} == {1: 1, 3: 1}
-    assert held[1] != held[3]
-    assert all(file.startswith("data/") for files in held.values() for file in files)
-    catalog.close()  # type: ignore[attr-defined]
+    return reader.at(reader.reached().position)
+
+
+@pytest.mark.parametrize("table", [delta, iceberg])
+def test_the_log_proves_nothing_of_files_that_are_not_as_it_tells(
+    table: Callable[[Path], PinnedStage], tmp_path: Path
+) -> None:
+    asked: frozenset[Measure] = frozenset({Maximum("id")})
+    pinned = table(tmp_path)
+    assert [m.value for m in pinned.answer(asked).values()] == [4]
+    file = next(tmp_path.rglob("*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert pinned.answer(asked) == {}
+    file.unlink()
+    assert pinned.answer(asked) == {}
+    file.write_bytes(whole)
+    assert [m.value for m in pinned.answer(asked).values()] == [4]
