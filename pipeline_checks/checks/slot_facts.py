@@ -30,6 +30,27 @@ class Slot:
     safe_wal: int | None = None
 
 
+def slot_finding(
+    evidence: Evidence,
+    kind: FindingKind,
+    detail: str,
+    message: str,
+    expected: Any,
+    seen: Any,
+    position: Position | None = None,
+) -> Finding:
+    """Return a finding about what a connector reads, at the position of the stage where no other is given."""
+    place = position or evidence.position
+    return Finding(kind, evidence.stage.name, message, position=place, detail=detail, expected=expected, seen=seen)
+
+
+def lsn_of(value: Any) -> int | None:
+    """Return a position of the log, told as a number or as Postgres writes it; None where none is told."""
+    if value is None or value == "":
+        return None
+    return parse_lsn(value) if isinstance(value, str) and "/" in value else int(value)
+
+
 def slots_of(facts: Sequence[Mapping[str, Any]], connector: Mapping[str, Any]) -> tuple[Slot, ...]:
     """Return the slots; where no stage declares which is the connector's own, its configuration tells."""
     declared = any(slot.get("expected") for slot in facts)
@@ -40,7 +61,7 @@ def slots_of(facts: Sequence[Mapping[str, Any]], connector: Mapping[str, Any]) -
             own=bool(slot.get("expected")) if declared else slot["name"] == configured,
             active=bool(slot.get("active")),
             wal_status=slot.get("wal_status"),
-            confirmed=_lsn(slot.get("confirmed_flush_lsn")),
+            confirmed=lsn_of(slot.get("confirmed_flush_lsn")),
             retained_bytes=None if slot.get("retained_bytes") is None else int(slot["retained_bytes"]),
             database=slot.get("database"),
             plugin=slot.get("plugin"),
@@ -58,14 +79,14 @@ def slot_findings(
     own = [slot for slot in slots if slot.own]
     if not own:
         message = "its replication slot is not there: the changes made since it went are lost"
-        yield _finding(evidence, "missing", "slot", message, "a slot", [slot.name for slot in slots])
+        yield slot_finding(evidence, "missing", "slot", message, "a slot", [slot.name for slot in slots])
     for slot in own:
         yield from _state(evidence, slot, offset)
     for slot in slots:
         if not slot.own and slot.name not in allowed and _reads_the_same(slot, own):
             names = ", ".join(s.name for s in own) or "no slot of its own"
             message = f"slot {slot.name} reads the same database beside {names}: a second connector?"
-            yield _finding(evidence, "unexpected", "second_slot", message, names, slot.name)
+            yield slot_finding(evidence, "unexpected", "second_slot", message, names, slot.name)
 
 
 def publication_findings(evidence: Evidence, publications: Mapping[str, Sequence[str] | None]) -> Iterator[Finding]:
@@ -74,14 +95,14 @@ def publication_findings(evidence: Evidence, publications: Mapping[str, Sequence
     for name, tables in publications.items():
         published |= set(tables or ())
         if tables is None:
-            yield _finding(evidence, "missing", "publication", f"publication {name} is not there", name, None)
+            yield slot_finding(evidence, "missing", "publication", f"publication {name} is not there", name, None)
     if any(tables is None for tables in publications.values()):
         return
     for stage in evidence.upstream.values():
         table = getattr(stage, "table", None)
         if table is not None and table not in published:
             message = f"table {table} is not in publication {', '.join(publications)}: its changes are not captured"
-            yield _finding(evidence, "missing", "publication_table", message, table, sorted(published))
+            yield slot_finding(evidence, "missing", "publication_table", message, table, sorted(published))
 
 
 def retained_bytes(slots: Sequence[Slot]) -> int | None:
@@ -105,17 +126,17 @@ def _state(evidence: Evidence, slot: Slot, offset: Mapping[str, Any]) -> Iterato
     if slot.wal_status == "lost" or slot.invalidation:
         reason = f" ({slot.invalidation})" if slot.invalidation else ""
         message = f"slot {slot.name} has lost log that it had not handed out{reason}: changes are missing"
-        yield _finding(evidence, "gap", "slot_lost", message, "reserved", slot.invalidation or "lost")
+        yield slot_finding(evidence, "gap", "slot_lost", message, "reserved", slot.invalidation or "lost")
     elif not slot.active:
         message = f"slot {slot.name} is not read by anyone"
-        yield _finding(evidence, "stalled", "slot_inactive", message, "active", "inactive")
-    committed = _lsn(offset.get("lsn"))
+        yield slot_finding(evidence, "stalled", "slot_inactive", message, "active", "inactive")
+    committed = lsn_of(offset.get("lsn"))
     if slot.confirmed is None or committed is None or offset.get("snapshot") or slot.confirmed <= committed:
         return
     confirmed, known = format_lsn(slot.confirmed), format_lsn(committed)
     message = f"slot {slot.name} has confirmed {confirmed}, its connector has committed only {known}: "
     message += "what lies between will not be sent again"
-    yield _finding(evidence, "gap", "slot_ahead", message, f"<= {known}", confirmed, LsnPosition(committed))
+    yield slot_finding(evidence, "gap", "slot_ahead", message, f"<= {known}", confirmed, LsnPosition(committed))
 
 
 def _reads_the_same(slot: Slot, own: Sequence[Slot]) -> bool:
@@ -125,22 +146,3 @@ def _reads_the_same(slot: Slot, own: Sequence[Slot]) -> bool:
     plugins = {s.plugin for s in own} or {"pgoutput"}
     databases = {s.database for s in own}
     return slot.plugin in plugins and (not databases or slot.database in databases)
-
-
-def _finding(
-    evidence: Evidence,
-    kind: FindingKind,
-    detail: str,
-    message: str,
-    expected: Any,
-    seen: Any,
-    position: Position | None = None,
-) -> Finding:
-    place = position or evidence.position
-    return Finding(kind, evidence.stage.name, message, position=place, detail=detail, expected=expected, seen=seen)
-
-
-def _lsn(value: Any) -> int | None:
-    if value is None or value == "":
-        return None
-    return parse_lsn(value) if isinstance(value, str) and "/" in value else int(value)

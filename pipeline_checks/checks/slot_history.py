@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline_checks.checks.slot_facts import Slot
+from pipeline_checks.checks.slot_facts import Slot, lsn_of, slot_finding
 from pipeline_checks.model.check import Evidence
-from pipeline_checks.model.finding import Finding, FindingKind
-from pipeline_checks.model.position import LsnPosition, format_lsn, parse_lsn
+from pipeline_checks.model.finding import Finding
+from pipeline_checks.model.position import LsnPosition, format_lsn
 from pipeline_checks.model.previous import PreviousState
 
 
@@ -37,12 +37,14 @@ def history_findings(
 def offset_findings(evidence: Evidence, offset: Mapping[str, Any], previous: PreviousState) -> Iterator[Finding]:
     """Yield that the connector has committed less than in the last run: its offsets were reset."""
     earlier: Mapping[str, Any] = previous.facts.get("offset") or {}
-    before, now = _lsn(earlier.get("lsn")), _lsn(offset.get("lsn"))
+    before, now = lsn_of(earlier.get("lsn")), lsn_of(offset.get("lsn"))
     if before is None or now is None or now >= before or offset.get("snapshot"):
         return
     message = f"the connector has committed {format_lsn(now)}, in the last run it was {format_lsn(before)}:"
     message += " its offsets went back, what lies between is sent again or was never there"
-    yield _finding(evidence, "out_of_order", "offset_went_back", message, f">= {format_lsn(before)}", format_lsn(now))
+    yield slot_finding(
+        evidence, "out_of_order", "offset_went_back", message, f">= {format_lsn(before)}", format_lsn(now)
+    )
 
 
 def is_other_cluster(slots: Sequence[Mapping[str, Any]], previous: PreviousState) -> bool:
@@ -64,21 +66,21 @@ def _of_slot(evidence: Evidence, name: str, before: Mapping[str, Any], now: Mapp
     was, is_ = before.get("system_identifier"), now.get("system_identifier")
     if was and is_ and was != is_:
         message = f"slot {name} stands in another database cluster than in the last run: nothing connects the two logs"
-        yield _finding(evidence, "gap", "other_cluster", message, str(was), str(is_))
+        yield slot_finding(evidence, "gap", "other_cluster", message, str(was), str(is_))
         return
-    old, new = _lsn(before.get("restart_lsn")), _lsn(now.get("restart_lsn"))
+    old, new = lsn_of(before.get("restart_lsn")), lsn_of(now.get("restart_lsn"))
     if old is not None and new is not None and new < old:
         message = f"slot {name} starts at {format_lsn(new)}, in the last run it started at {format_lsn(old)}:"
         message += " it was made anew or put back from a backup"
-        yield _finding(evidence, "gap", "slot_recreated", message, f">= {format_lsn(old)}", format_lsn(new))
+        yield slot_finding(evidence, "gap", "slot_recreated", message, f">= {format_lsn(old)}", format_lsn(new))
     elif _counts_anew(before, now):
         # Drops only with the slot itself, as long as the server runs and no one resets it.
         counts = [int(slot["total_txns"]) for slot in (before, now)]
         message = f"slot {name} has decoded {counts[1]:,} transactions, in the last run it were {counts[0]:,}:"
         message += " it was dropped and made anew, the changes made between are lost"
-        place = _lsn(before.get("confirmed_flush_lsn"))
+        place = lsn_of(before.get("confirmed_flush_lsn"))
         position = None if place is None else LsnPosition(place)
-        yield _finding(evidence, "gap", "slot_recreated", message, f">= {counts[0]}", counts[1], position)
+        yield slot_finding(evidence, "gap", "slot_recreated", message, f">= {counts[0]}", counts[1], position)
 
 
 def _counts_anew(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -87,22 +89,3 @@ def _counts_anew(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     if None in started or None in counts or started[0] != started[1]:
         return False
     return int(counts[1]) < int(counts[0]) and before.get("stats_reset") == now.get("stats_reset")  # type: ignore[arg-type]
-
-
-def _finding(
-    evidence: Evidence,
-    kind: FindingKind,
-    detail: str,
-    message: str,
-    expected: Any,
-    seen: Any,
-    position: LsnPosition | None = None,
-) -> Finding:
-    place = position or evidence.position
-    return Finding(kind, evidence.stage.name, message, position=place, detail=detail, expected=expected, seen=seen)
-
-
-def _lsn(value: Any) -> int | None:
-    if value is None or value == "":
-        return None
-    return parse_lsn(value) if isinstance(value, str) and "/" in value else int(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline_checks.engines.base import RowFactory
+from pipeline_checks.engines.frames import lazy_frame
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.row_promises import BinCounts, BinnedValues
 
@@ -23,7 +24,7 @@ def bin_counts(rows: RowFactory, measure: BinCounts) -> BinnedValues:
     import polars as pl
 
     column = pl.col(measure.column)
-    frame = _frame(rows, measure.column)
+    frame = lazy_frame(rows([measure.column]), [measure.column])
     dtype = frame.collect_schema()[measure.column]
     if measure.categories:
         places = {category: i for i, category in enumerate(measure.categories)}
@@ -40,18 +41,6 @@ def bin_counts(rows: RowFactory, measure: BinCounts) -> BinnedValues:
     counted = frame.select(bins.alias(_BIN)).collect(engine="streaming").group_by(_BIN).agg(pl.len().alias(_ROWS))
     found: dict[int | None, int] = dict(counted.iter_rows())
     return BinnedValues(tuple(found.get(i, 0) for i in range(size)), found.get(None, 0))
-
-
-def _frame(rows: RowFactory, column: str) -> polars.LazyFrame:
-    import polars as pl
-    import pyarrow
-
-    source: Any = rows([column])
-    if isinstance(source, pl.LazyFrame):
-        return source.select(column)
-    frame = pl.from_arrow(source if isinstance(source, pyarrow.Table) else source.read_all())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.select(column).lazy()
 
 
 def _number(column: polars.Expr, dtype: polars.DataType, name: str) -> polars.Expr:

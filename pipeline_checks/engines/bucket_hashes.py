@@ -21,8 +21,8 @@ def hashed_buckets(
     derived: Sequence[ComparedColumn],
     named: dict[str, str],
     plan: BucketPlan,
-) -> tuple[Buckets, int] | None:
-    """Return the buckets of some rows and how many of them lie in none; None when a column cannot be hashed.
+) -> Buckets | None:
+    """Return the buckets of some rows, but for those that lie in none; None when a column cannot be hashed.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ def hashed_buckets(
     from pipeline_checks.values.postgres_hash import add_to_buckets, can_be_hashed, row_hashes
 
     counts, folded = np.zeros(plan.count, np.int64), np.zeros(plan.count, np.uint64)
-    suspect, outside = np.zeros(plan.count, np.bool_), 0
+    suspect = np.zeros(plan.count, np.bool_)
     for batch in _batches(rows, [key, *columns, *(c.name for c in derived)]):
         arrays = [batch.column(name) for name in columns]
         keys = batch.column(key)
         if keys.null_count or not all(can_be_hashed(a.type) for a in arrays):
             return None
         numbers = keys.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-        outside += add_to_buckets(numbers, row_hashes(arrays), plan.shift, plan.least, counts, folded)
+        add_to_buckets(numbers, row_hashes(arrays), plan.shift, plan.least, counts, folded)
         if derived:
             wrong = numbers[~derived_as_declared(batch, derived, named)]
             places = (wrong >> plan.shift) - plan.least
             suspect[places[(places >= 0) & (places < plan.count)]] = True
-    return Buckets(plan, counts, folded, suspect), outside
+    return Buckets(plan, counts, folded, suspect)
 
 
 def _batches(rows: Rows, columns: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:

@@ -17,6 +17,7 @@ from pipeline_checks.engines.base import (
     rows_errors,
 )
 from pipeline_checks.engines.key_images import duplicates_by_images
+from pipeline_checks.engines.sql import quoted
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
@@ -108,8 +109,8 @@ def _violating(
 ) -> tuple[tuple[dict[str, Any], Any], ...]:
     column = column_of(measure.predicate)
     columns = list(dict.fromkeys([*measure.key, column]))
-    key = ", ".join(_quoted(k) for k in measure.key)
-    selected = ", ".join(_quoted(c) for c in columns)
+    key = ", ".join(quoted(k) for k in measure.key)
+    selected = ", ".join(quoted(c) for c in columns)
 
     def statement(types: Types) -> tuple[str, list[Any]]:
         condition, literals = _condition(measure.predicate, types)
@@ -124,7 +125,7 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure
         told = duplicates_by_images(rows, measure.key)
     if told is not None:
         return told
-    key = ", ".join(_quoted(k) for k in measure.key)
+    key = ", ".join(quoted(k) for k in measure.key)
     grouped = f"SELECT {key}, count(*) AS rows_of_key FROM stage_rows GROUP BY {key} HAVING count(*) > 1"
     statement = (
         "SELECT *, count(*) OVER () AS all_keys, sum(rows_of_key - 1) OVER () AS surplus "
@@ -156,18 +157,13 @@ def _select(
         connection.unregister("stage_rows")
 
 
-def _quoted(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
 def _expression(measure: RowMeasure, types: Types) -> tuple[str, list[Any]]:
     if isinstance(measure, RowCount):
         return "count(*)", []
     if isinstance(measure, Minimum):
-        return f"min({_quoted(measure.column)})", []
+        return f"min({quoted(measure.column)})", []
     if isinstance(measure, Maximum):
-        return f"max({_quoted(measure.column)})", []
+        return f"max({quoted(measure.column)})", []
     if isinstance(measure, Violations):
         condition, literals = _condition(measure.predicate, types)
         return f"count(*) FILTER (WHERE {condition})", literals
@@ -175,7 +171,7 @@ def _expression(measure: RowMeasure, types: Types) -> tuple[str, list[Any]]:
 
 
 def _condition(predicate: Predicate, types: Types) -> tuple[str, list[Any]]:
-    column, literals = _quoted(column_of(predicate)), literals_of(predicate, types)
+    column, literals = quoted(column_of(predicate)), literals_of(predicate, types)
     if isinstance(predicate, IsNull):
         return f"{column} IS NULL", []
     if isinstance(predicate, Below):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipeline_checks.engines.sql import quoted, shut_in
 from pipeline_checks.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,12 +20,10 @@ def computed(rows: pyarrow.Table, expressions: Mapping[str, str]) -> pyarrow.Tab
     """
     import duckdb
 
-    items = ", ".join(f"({expression}) AS {_quoted(name)}" for name, expression in expressions.items())
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    items = ", ".join(f"({expression}) AS {quoted(name)}" for name, expression in expressions.items())
+    with shut_in() as connection:
         connection.register("rows", rows)
         try:
-            connection.execute("SET enable_external_access = false")
             return connection.sql(f"SELECT {items} FROM rows").to_arrow_table()
         except duckdb.Error as problem:
             told = "; ".join(f"{name}: {expression}" for name, expression in expressions.items())
@@ -32,7 +31,3 @@ def computed(rows: pyarrow.Table, expressions: Mapping[str, str]) -> pyarrow.Tab
                 f"a derived column cannot be computed ({told}): {problem}",
                 next_step="Correct the expression under `columns` of the stage; it is SQL over one upstream row.",
             ) from None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

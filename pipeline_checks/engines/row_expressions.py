@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import RowFactory
+from pipeline_checks.engines.sql import quoted, shut_in, text
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.model.measure import KEY_SAMPLE, ViolationSample
 from pipeline_checks.model.row_promises import BrokenExpression, BrokenRows
@@ -29,11 +30,7 @@ def broken_rows(rows: RowFactory, measure: BrokenExpression) -> BrokenRows:
     source: Any = rows(read if measure.columns else None)
     if hasattr(source, "collect"):
         source = source.collect(engine="streaming").to_arrow()
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+    with shut_in() as connection:
         connection.register(_ROWS, source)
         try:
             return _broken(connection, measure, read)
@@ -48,7 +45,7 @@ def broken_rows(rows: RowFactory, measure: BrokenExpression) -> BrokenRows:
 
 def _broken(connection: duckdb.DuckDBPyConnection, measure: BrokenExpression, read: list[str]) -> BrokenRows:
     """One pass: the rows are counted while the first of those that break the promise, by key, are kept."""
-    named = ", ".join(f"{_text(c)}: {_quoted(c)}" for c in read)
+    named = ", ".join(f"{text(c)}: {quoted(c)}" for c in read)
     statement = (
         "SELECT count(*) AS total, count(*) FILTER (WHERE NOT holds) AS broken,"
         f" min(shown, {KEY_SAMPLE}) FILTER (WHERE NOT holds) AS sample"
@@ -63,11 +60,3 @@ def _broken(connection: duckdb.DuckDBPyConnection, measure: BrokenExpression, re
         for row in found["sample"] or ()
     )
     return BrokenRows(int(found["total"]), ViolationSample(int(found["broken"]), sample))
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

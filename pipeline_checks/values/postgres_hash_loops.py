@@ -193,17 +193,14 @@ def negative(values: Any) -> Any:
 
 
 @numba.njit(**_LOOP)
-def add_to_buckets(keys: Any, hashes: Any, shift: Any, least: Any, counts: Any, folded: Any) -> Any:
+def add_to_buckets(keys: Any, hashes: Any, shift: Any, least: Any, counts: Any, folded: Any) -> None:
     """Count each row in the bucket ``(key >> shift) - least`` and fold its hash into it by exclusive or.
 
-    Returns how many rows lie outside of the buckets.
+    Rows that lie outside of the buckets are left out.
     """
-    outside = 0
     for i in range(len(keys)):
         bucket = (keys[i] >> shift) - least
         if bucket < 0 or bucket >= len(counts):
-            outside += 1
             continue
         counts[bucket] += 1
         folded[bucket] ^= hashes[i]
-    return outside

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline_checks.engines.frames import lazy_rows
 from pipeline_checks.model.measure import DuplicateSample
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
-from pipeline_checks.verification.frames import lazy_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

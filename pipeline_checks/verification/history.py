@@ -81,6 +81,7 @@ class TopicHistory:
         self._cut = cut
         assert isinstance(pinned.position, OffsetsPosition)
         self.end = pinned.position
+        self._moved: dict[OffsetsPosition, polars.DataFrame | None] = {}
         self.frame = self._mark(pinned.rows((*EVENT_COLUMNS, *self.key)))
 
     @property
@@ -100,6 +101,7 @@ class TopicHistory:
         more = self._mark(self._reader.events(self.end, end).select([*EVENT_COLUMNS, *self.key]))
         self.frame = polars.concat([self.frame, more])
         self.end = end
+        self._moved.clear()
 
     def rows(self, columns: Sequence[str]) -> polars.DataFrame:
         """Return all events read so far with these columns of the row, and ``UNTOLD``."""
@@ -165,6 +167,29 @@ class TopicHistory:
             .filter(polars.col(OFFSET) < polars.col("__limit").fill_null(0))
             .drop("__limit")
         )
+
+    def moved(self, covers: OffsetsPosition) -> polars.DataFrame | None:
+        """Return the keys with an event on different sides of the cut and of a table's position, each once.
+
+        None stands for all keys: a truncate between cut and position touches every one.
+        """
+        if covers not in self._moved:
+            self._moved[covers] = self._moved_keys(covers)
+        return self._moved[covers]
+
+    def _moved_keys(self, covers: OffsetsPosition) -> polars.DataFrame | None:
+        import polars
+
+        key, coordinates = list(self.key), [PARTITION, OFFSET]
+        events = self.values()
+        applied = self.below(events, covers)
+        after_cut = applied.filter(~polars.col(IN_CUT))
+        in_cut = events.filter(polars.col(IN_CUT))
+        not_applied = in_cut.join(applied.select(coordinates), on=coordinates, how="anti")
+        between = polars.concat([after_cut, not_applied])
+        if between.filter(polars.any_horizontal(polars.col(k).is_null() for k in key)).height:
+            return None
+        return between.select(*key).unique()
 
     def required(self, frame: polars.DataFrame) -> OffsetsPosition:
         """Return the next offsets that must be covered so that all events of ``frame`` are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline_checks.model.events import OFFSET, PARTITION
@@ -35,29 +36,44 @@ class KeyBlame:
     def __init__(
         self, key: Sequence[str], history: TopicHistory, covers: OffsetsPosition, source: polars.DataFrame | None
     ) -> None:
+        self._key = list(key)
+        self._history, self._covers, self._source = history, covers, source
+        self._topic, self._stage = history.topic, history.declaration.name
+
+    @cached_property
+    def _folded(self) -> polars.DataFrame:
+        """Each key of the topic with its last event below what the table covers."""
+        return self._presence(self._history.below(self._history.values(), self._covers))
+
+    @cached_property
+    def _wrong_before(self) -> tuple[polars.DataFrame, polars.DataFrame]:
+        """The keys that the topic has lost already at the cut, and those that it has too many."""
         import polars as pl
 
-        self._key = list(key)
-        self._topic, self._stage = history.topic, history.declaration.name
-        named = dict(zip(history.key, self._key, strict=True))
-        events = history.values()
-        self._folded = fold_presence(history.below(events, covers), list(history.key)).rename(named)
-        self._lost_before = self._extra_before = self._folded.select(self._key).clear()
-        if source is not None:
-            at_cut = fold_presence(events.filter(pl.col(IN_CUT)), list(history.key)).rename(named)
-            told = at_cut.filter(pl.col(PRESENT)).select(self._key)
-            held = source.select(*history.key).rename(named).cast(dict(told.schema))  # type: ignore[arg-type]
-            self._lost_before = held.join(told, on=self._key, how="anti", nulls_equal=True)
-            if not history.is_whole:  # of a key without an event the topic may have lost all of them to retention
-                self._lost_before = self._lost_before.join(at_cut, on=self._key, how="semi", nulls_equal=True)
-            self._extra_before = told.join(held, on=self._key, how="anti", nulls_equal=True)
+        if self._source is None:
+            none = self._folded.select(self._key).clear()
+            return none, none
+        at_cut = self._presence(self._history.values().filter(pl.col(IN_CUT)))
+        told = at_cut.filter(pl.col(PRESENT)).select(self._key)
+        held = self._source.select(*self._history.key).rename(self._named).cast(dict(told.schema))  # type: ignore[arg-type]
+        lost = held.join(told, on=self._key, how="anti", nulls_equal=True)
+        if not self._history.is_whole:  # of a key without an event the topic may have lost all of them to retention
+            lost = lost.join(at_cut, on=self._key, how="semi", nulls_equal=True)
+        return lost, told.join(held, on=self._key, how="anti", nulls_equal=True)
+
+    @property
+    def _named(self) -> dict[str, str]:
+        return dict(zip(self._history.key, self._key, strict=True))
+
+    def _presence(self, events: polars.DataFrame) -> polars.DataFrame:
+        return fold_presence(events, list(self._history.key)).rename(self._named)
 
     def places(self, wrong: polars.DataFrame) -> list[KeyPlace]:
         """Return the place of each of some keys, which are in the types of the table."""
         import polars as pl
 
         keys = wrong.select(self._key).cast(dict(self._folded.select(self._key).schema))  # type: ignore[arg-type]
-        wrong_before = pl.concat([self._lost_before, self._extra_before]).unique()
+        wrong_before = pl.concat(self._wrong_before).unique()
         before = wrong_before.with_columns(pl.lit(True).alias("__before"))
         joined = keys.join(self._folded, on=self._key, how="left", nulls_equal=True, maintain_order="left").join(
             before, on=self._key, how="left", nulls_equal=True, maintain_order="left"
@@ -76,10 +92,10 @@ class KeyBlame:
         """Return the stretches of partitions of which every key is missing, and the missing keys outside of them."""
         import polars as pl
 
-        keys = missing.select(self._key).cast(dict(self._folded.select(self._key).schema))  # type: ignore[arg-type]
-        if keys.height < LEAST_KEYS_OF_A_RANGE:
+        if missing.height < LEAST_KEYS_OF_A_RANGE:
             return [], missing
-        lost = keys.join(self._lost_before, on=self._key, how="anti", nulls_equal=True)
+        keys = missing.select(self._key).cast(dict(self._folded.select(self._key).schema))  # type: ignore[arg-type]
+        lost = keys.join(self._wrong_before[0], on=self._key, how="anti", nulls_equal=True)
         marked = (
             self._folded.filter(pl.col(PRESENT))
             .join(lost.with_columns(pl.lit(True).alias("__lost")), on=self._key, how="left", nulls_equal=True)

@@ -96,7 +96,7 @@ class KeyComparer:
         covers: OffsetsPosition,
     ) -> tuple[polars.DataFrame, polars.DataFrame, int]:
         """Return the keys of a table and its source that have to be looked at, and how many others are the same."""
-        moved = keys.moved_keys(history, covers)
+        moved = history.moved(covers)
         pinned, origin = self._pinned(table.declaration), self._pinned(source)
         key, source_key = table.declaration.contract.key, source.contract.key
         if moved is not None and not topic.columns and isinstance(origin, BucketSource):
@@ -108,10 +108,7 @@ class KeyComparer:
         return read_keys(pinned, key), self._pinner.source_keys(source), 0
 
     def _pinned(self, stage: StageDeclaration) -> PinnedStage:
-        settled = self._pinner.settled(stage)
-        if settled.pinned is None:
-            raise settled.problem or TransientError(f"{stage.name} could not be read")
-        return settled.pinned
+        return self._pinner.settled(stage).readable()
 
 
 def _record_difference(

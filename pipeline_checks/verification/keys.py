@@ -41,25 +41,6 @@ def _typed_as(history: TopicHistory, source: polars.DataFrame) -> polars.DataFra
     return source.select(*history.key).cast({k: history.frame.schema[k] for k in history.key})
 
 
-def moved_keys(history: TopicHistory, covers: OffsetsPosition) -> polars.DataFrame | None:
-    """Return the keys with an event on different sides of the cut and of a table's position, each once.
-
-    None stands for all keys: a truncate between cut and position touches every one.
-    """
-    import polars
-
-    key, coordinates = list(history.key), [PARTITION, OFFSET]
-    events = history.values()
-    applied = history.below(events, covers)
-    after_cut = applied.filter(~polars.col(IN_CUT))
-    in_cut = events.filter(polars.col(IN_CUT))
-    not_applied = in_cut.join(applied.select(coordinates), on=coordinates, how="anti")
-    between = polars.concat([after_cut, not_applied])
-    if between.filter(polars.any_horizontal(polars.col(k).is_null() for k in key)).height:
-        return None
-    return between.select(*key).unique()
-
-
 def expected_in_table(
     history: TopicHistory, source: polars.DataFrame | None, covers: OffsetsPosition, against: tuple[str, ...]
 ) -> ExpectedKeys:
@@ -78,7 +59,7 @@ def expected_in_table(
     present = _presence(folded.filter(polars.col(PRESENT)), key)
     if source is None:
         return ExpectedKeys(present, present.clear(), against)
-    moved = moved_keys(history, covers)
+    moved = history.moved(covers)
     if moved is None:
         return ExpectedKeys(present, present.clear(), against)
     source_keys = _typed_as(history, source)

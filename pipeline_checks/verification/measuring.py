@@ -83,8 +83,7 @@ class Measurer:
         """
         name = settled.declaration.name
         if settled.pinned is None:
-            problem = settled.problem or TransientError(f"{name} could not be read")
-            lost: dict[Measure, Answer] = {m: problem for m in measures}
+            lost: dict[Measure, Answer] = {m: settled.lost for m in measures}
             return {**lost, Coverage(): Measured(settled.coverage)}
         pinned, known = settled.pinned, self._known
         identity = id(pinned)

@@ -113,10 +113,9 @@ def narrow(source: PinnedStage, table: PinnedStage, forms: Forms, *, least_bytes
         return None
     names = [own.source for own, _ in plain]
     named = {own.source: above.source for own, above in plain}
-    found = hashed_buckets(table.rows(list(forms.own.reads)), key, names, derived, named, plan)
-    if found is None:
+    ours = hashed_buckets(table.rows(list(forms.own.reads)), key, names, derived, named, plan)
+    if ours is None:
         return None
-    ours, _ = found
     equal = ours.equal(theirs)
     if float((~equal).mean()) > MOST_DIFFERING:
         return None

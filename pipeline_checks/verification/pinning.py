@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.settings import resolve
+from pipeline_checks.engines.frames import lazy_frame
 from pipeline_checks.model.clock import Deadline, monotonic
 from pipeline_checks.model.cut import Cut
-from pipeline_checks.model.errors import PipelineChecksError, TerminalError, TransientError
+from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.model.measure import CoverageState, Facts
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -94,13 +95,8 @@ class Pinner:
     def source_keys(self, source: StageDeclaration) -> polars.DataFrame:
         """The keys of a source table at the cut."""
         if source.name not in self._source_keys:
-            self._source_keys[source.name] = read_keys(self._pinned(self.settled(source)), source.contract.key)
+            self._source_keys[source.name] = read_keys(self.settled(source).readable(), source.contract.key)
         return self._source_keys[source.name]
-
-    def _pinned(self, settled: Settled) -> PinnedStage:
-        if settled.pinned is None:
-            raise settled.problem or TransientError(f"{settled.declaration.name} could not be read")
-        return settled.pinned
 
     def _deadline(self, declaration: StageDeclaration, at_least: float = 0.0) -> Deadline:
         """The time a stage still has: deadlines of all stages run from the cut, as the stages move side by side."""
@@ -227,9 +223,9 @@ class Pinner:
 
 def _lost(stage: Settled) -> PipelineChecksError:
     """Return the problem of what is made from a stage that could not be read, naming the first that could not."""
-    problem = stage.problem
-    if problem is None or "first_lost" in problem.data:
-        return problem or TransientError(f"{stage.declaration.name} could not be read")
+    problem = stage.lost
+    if "first_lost" in problem.data:
+        return problem
     name = stage.declaration.name
     return TerminalError(f"{name}, which it is made from, could not be read: {problem}", first_lost=name)
 
@@ -246,13 +242,4 @@ def read_keys(pinned: PinnedStage, key: tuple[str, ...]) -> polars.DataFrame:
 
 def keys_of(rows: Rows, key: tuple[str, ...]) -> polars.DataFrame:
     """Return the key columns of some rows."""
-    import polars
-    import pyarrow
-
-    if isinstance(rows, polars.LazyFrame):
-        collected: polars.DataFrame = rows.select(*key).collect(engine="streaming")
-        return collected
-    # A stream without a batch has a schema all the same, which polars does not ask it for.
-    frame = polars.from_arrow(rows if isinstance(rows, pyarrow.Table) else rows.read_all())
-    assert isinstance(frame, polars.DataFrame)
-    return frame.select(*key)
+    return lazy_frame(rows, key).collect(engine="streaming")

@@ -14,7 +14,6 @@ from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
-from pipeline_checks.verification.keys import moved_keys
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.row_comparison import compare_sides, with_files
@@ -82,7 +81,7 @@ class Reconciler:
         folded = self._folded(history, form, applied)
         if source is None or not passed:
             return compare_sides(forms, self._pinned_side(settled, forms.own), folded, [folded], earlier=applied)
-        moved = moved_keys(history, covers)
+        moved = history.moved(covers)
         found, held, proved = self._both_sides(settled, self._pinner.settled(source), forms, moved)
         names = [c.name for c in form.key]
         expected = folded.hashes
@@ -177,10 +176,7 @@ class Reconciler:
         return compare_sides(forms, self._pinned_side(settled, forms.own), above, [above])
 
     def _pinned_side(self, settled: Settled, form: RowForm) -> Side:
-        pinned = settled.pinned
-        if pinned is None:
-            raise settled.problem or TransientError(f"{settled.declaration.name} could not be read")
-        return self._side(settled.declaration, pinned, form)
+        return self._side(settled.declaration, settled.readable(), form)
 
     def _source(self, source: StageDeclaration, form: RowForm) -> Side:
         return self._pinned_side(self._pinner.settled(source), form)

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline_checks.model.errors import ConfigurationError, TransientError
+from pipeline_checks.engines.frames import lazy_rows
+from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.measure import KEY_SAMPLE
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.row_promises import ReferenceDifference, References
-from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
-from pipeline_checks.verification.frames import lazy_rows
 from pipeline_checks.verification.history import TopicHistory
-from pipeline_checks.verification.keys import moved_keys
 from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
 from pipeline_checks.verification.settled import Settled
 
@@ -41,8 +40,8 @@ def reference_difference(
     target = _target(pipeline, pinner, stage, asked)
     column = asked.target_column or _only_key(target)
     other = pinner.settled(target)
-    own_rows = lazy_rows(_pinned(settled), _names(stage, asked.column)).drop_nulls(asked.column)
-    held = lazy_rows(_pinned(other), [column]).drop_nulls(column).unique()
+    own_rows = lazy_rows(settled.readable(), _names(stage, asked.column)).drop_nulls(asked.column)
+    held = lazy_rows(other.readable(), [column]).drop_nulls(column).unique()
     key = list(stage.contract.key)
     values = held.collect(engine="streaming").get_column(column)
     rows = own_rows.select(*key, pl.col(asked.column).alias(_VALUE)).collect(engine="streaming")
@@ -87,12 +86,12 @@ def _first_stages(
             continue
         if above.kind in TOPIC_KINDS or not _has(above, column) or not _has(held_by, target_column):
             continue
-        rows = lazy_rows(_pinned(pinner.settled(above)), _names(above, column))
+        rows = lazy_rows(pinner.settled(above).readable(), _names(above, column))
         there = rows.select(
             *(pl.col(k).cast(dangling.schema[k]) for k in key),
             pl.col(column).cast(dangling.schema[_VALUE]).alias(_VALUE),
         )
-        values = lazy_rows(_pinned(pinner.settled(held_by)), [target_column]).select(
+        values = lazy_rows(pinner.settled(held_by).readable(), [target_column]).select(
             pl.col(target_column).cast(dangling.schema[_VALUE]).alias(_VALUE)
         )
         same = there.join(dangling.lazy(), on=[*key, _VALUE], how="semi", nulls_equal=True)
@@ -144,12 +143,6 @@ def _names(stage: StageDeclaration, column: str) -> list[str]:
     return list(dict.fromkeys((*stage.contract.key, column)))
 
 
-def _pinned(settled: Settled) -> PinnedStage:
-    if settled.pinned is None:
-        raise settled.problem or TransientError(f"{settled.declaration.name} could not be read")
-    return settled.pinned
-
-
 def _in_type_of(values: polars.Series, wanted: polars.DataType, own: str, other: str) -> polars.Series:
     """The values in the type that the references have: integers may differ in width, nothing else may."""
     import polars as pl
@@ -182,7 +175,7 @@ def _without_moved(
     """Leave out the rows whose own keys were touched between the cut and the position of their table."""
     histories, covers = _streams(pipeline, pinner, settled)
     for history in histories:
-        moved = moved_keys(history, covers)
+        moved = history.moved(covers)
         if moved is None:
             return found.clear()
         aligned = moved.cast({k: found.schema[k] for k in key})
@@ -198,7 +191,7 @@ def _without_moved_values(
 
     histories, covers = _streams(pipeline, pinner, other)
     for history in histories:
-        moved = moved_keys(history, covers)
+        moved = history.moved(covers)
         source = other.declaration.columns.get(column, column)
         if moved is None or (moved.height and source not in {*history.key, *history.declaration.contract.columns}):
             return found.clear()  # what the touched rows had cannot be told

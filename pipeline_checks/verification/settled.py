@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline_checks.model.errors import PipelineChecksError
+from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.model.measure import CoverageState
 from pipeline_checks.model.position import OffsetsPosition, Position
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
@@ -28,6 +28,17 @@ class Settled:
     def position(self) -> Position | None:
         """The position that every check of the run sees."""
         return None if self.pinned is None else self.pinned.position
+
+    @property
+    def lost(self) -> PipelineChecksError:
+        """Why the stage could not be read."""
+        return self.problem or TransientError(f"{self.declaration.name} could not be read")
+
+    def readable(self) -> PinnedStage:
+        """Return the pinned stage; raises what kept it from being read."""
+        if self.pinned is None:
+            raise self.lost
+        return self.pinned
 
 
 def unreachable(declaration: StageDeclaration, problem: PipelineChecksError, waited: float) -> Settled:

@@ -19,6 +19,7 @@ from pipeline_checks.engines.row_hashes import HASH, ComparedColumn, RowForm, ba
 from pipeline_checks.model import events
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.position import OffsetsPosition, VersionPosition
+from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.stages.lake_increment import changed_files, identity_of
 from pipeline_checks.stages.registry import declaration_class, open_stage
 from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
@@ -69,8 +70,8 @@ class Literal:
     def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
         return None
 
-    def schema(self) -> Any:
-        raise NotImplementedError
+    def schema(self) -> Schema:
+        return Schema((SchemaField("id", INT, nullable=False), SchemaField("name", TEXT, nullable=True)))
 
     def answer(self, measures: frozenset[Any]) -> dict[Any, Any]:
         return {}
