@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline_checks.model.kinds import CONNECTOR_KINDS, EVENT_TOPIC_KINDS, LAKE_KINDS, SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.stage import StageDeclaration
-
-EVENT_TOPICS = frozenset({"debezium_topic"})
-"""Kinds whose records are change events that can be malformed."""
-TOPICS = frozenset({"debezium_topic", "kafka_topic"})
-LAKE_TABLES = frozenset({"delta_table", "iceberg_table"})
-SERVED = frozenset({"http_api"})
-"""Kinds that hand out the rows of the stage they are made from, and hold none of their own."""
-CONNECTORS = frozenset({"service"})
 
 
 def is_source(stage: StageDeclaration) -> bool:
@@ -20,22 +13,22 @@ def is_source(stage: StageDeclaration) -> bool:
 
 def is_topic(stage: StageDeclaration) -> bool:
     """Whether the rows of the stage are records of a topic."""
-    return stage.kind in TOPICS
+    return stage.kind in TOPIC_KINDS
 
 
 def is_event_topic(stage: StageDeclaration) -> bool:
     """Whether the rows of the stage are change events."""
-    return stage.kind in EVENT_TOPICS
+    return stage.kind in EVENT_TOPIC_KINDS
 
 
 def is_served(stage: StageDeclaration) -> bool:
     """Whether the stage serves the rows of its upstream."""
-    return stage.kind in SERVED and not is_source(stage)
+    return stage.kind in SERVED_KINDS and not is_source(stage)
 
 
 def is_connector(stage: StageDeclaration) -> bool:
     """Whether the stage is a process that moves data and holds no rows."""
-    return stage.kind in CONNECTORS and not stage.holds_rows
+    return stage.kind in CONNECTOR_KINDS and not stage.holds_rows
 
 
 def knows_its_database(stage: StageDeclaration) -> bool:
@@ -50,7 +43,12 @@ def tells_transactions(stage: StageDeclaration) -> bool:
 
 def says_what_it_covers(stage: StageDeclaration) -> bool:
     """Whether the stage is a table of a lake whose commits are declared to say what they cover."""
-    return stage.kind in LAKE_TABLES and getattr(stage, "covers", None) not in (None, "none")
+    return stage.kind in LAKE_KINDS and getattr(stage, "covers", None) not in (None, "none")
+
+
+def may_be_a_copy(stage: StageDeclaration) -> bool:
+    """Whether the stage is a table of the current state that does not say what it covers of what it is made from."""
+    return stage.kind in LAKE_KINDS and not says_what_it_covers(stage) and stage.row_meaning == "current"
 
 
 def has_event_history(stage: StageDeclaration) -> bool:
@@ -64,7 +62,7 @@ def is_reconcilable(stage: StageDeclaration) -> bool:
     """Whether the values of each row can be set against those of the stage that it is made from."""
     if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters" or not stage.contract.key:
         return False
-    return is_event_topic(stage) or is_served(stage) or says_what_it_covers(stage)
+    return is_event_topic(stage) or is_served(stage) or says_what_it_covers(stage) or may_be_a_copy(stage)
 
 
 def is_comparable_when_behind(stage: StageDeclaration) -> bool:
@@ -73,4 +71,4 @@ def is_comparable_when_behind(stage: StageDeclaration) -> bool:
     A table is compared with what it must hold at its own position. What a topic or an API has not been given yet
     would look like missing keys.
     """
-    return not is_topic(stage) and stage.kind not in SERVED
+    return not is_topic(stage) and stage.kind not in SERVED_KINDS

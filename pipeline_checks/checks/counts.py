@@ -260,7 +260,8 @@ def _message(rows: int, difference: KeyDifference | None, keys: _KeyFindings, ma
         return ", ".join([counted(rows, "row"), *wrong])
     against = f" by {' and '.join(difference.against)}" if difference.against else ""
     expected = f", {difference.expected_rows:,} expected{against}"
-    return ", ".join([counted(rows, "row") + expected, *wrong])
+    touched = [f"{counted(difference.touched_keys, 'key')} left out, changed since"] if difference.touched_keys else []
+    return ", ".join([counted(rows, "row") + expected, *wrong, *touched])
 
 
 def _measures(
@@ -276,6 +277,7 @@ def _measures(
             "unexpected": keys.unexpected,
             "duplicate_keys": keys.duplicated,
             "unknown_keys": difference.unknown_keys,
+            "touched_keys": difference.touched_keys,
             "against": list(difference.against),
         }
     if is_event_topic(evidence.stage):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline_checks.checks.applicability import LAKE_TABLES, is_served, is_topic
+from pipeline_checks.checks.applicability import is_served, is_topic
 from pipeline_checks.checks.judging import json_key, named_key
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import DuplicateClass, Finding
+from pipeline_checks.model.kinds import LAKE_KINDS
 from pipeline_checks.model.measure import (
     DuplicateClasses,
     DuplicateKeys,
@@ -35,7 +36,7 @@ def duplicate_measures(stage: StageDeclaration) -> frozenset[Measure]:
     wanted: set[Measure] = {DuplicateKeys(stage.contract.key)}
     if is_served(stage):
         wanted.add(UpstreamDuplicates())
-    if stage.kind in LAKE_TABLES:
+    if stage.kind in LAKE_KINDS:
         wanted.add(DuplicateClasses(stage.contract.key))
     return frozenset(wanted)
 
@@ -44,7 +45,7 @@ def duplicate_class(stage: StageDeclaration) -> DuplicateClass:
     """Return the class that a second row of one key has in the stage where nothing more is known of the two."""
     if is_topic(stage):
         return "replayed"
-    return "sink_rewrite" if stage.kind in LAKE_TABLES else "business"
+    return "sink_rewrite" if stage.kind in LAKE_KINDS else "business"
 
 
 def duplicate_findings(evidence: Evidence) -> tuple[Finding, ...]:
@@ -69,7 +70,7 @@ def duplicate_findings(evidence: Evidence) -> tuple[Finding, ...]:
 
 def _classes_above(above: DuplicateSample, upstream: StageDeclaration | None) -> dict[tuple[tuple[str, str], ...], str]:
     """The class of each key that is doubled in the stage above."""
-    is_table = upstream is not None and upstream.kind in LAKE_TABLES
+    is_table = upstream is not None and upstream.kind in LAKE_KINDS
     default = "business" if upstream is None else duplicate_class(upstream)
     told = above.classes if is_table else ()
     classes = (*told, *(default for _ in above.sample[len(told) :]))

@@ -42,6 +42,7 @@ class ReconcileCheck:
             "columns": len(difference.columns),
             "changed": difference.changed_total,
             "unknown_rows": difference.unknown_rows,
+            "touched_rows": difference.touched_rows,
             "against": list(difference.against),
         }
         rows = f"{counted(difference.rows, 'row')} of {counted(len(difference.columns), 'column')}"
@@ -51,9 +52,10 @@ class ReconcileCheck:
             reason = evidence.coverage.reason or "the stage does not cover the cut"
             return Judgement(Verdict.UNSETTLED, f"{rows}, not compared: {reason}", looked_at, measures)
         changed = f"{difference.changed_total:,} changed" if difference.changed_total else "all equal"
+        touched = f", {difference.touched_rows:,} left out, changed since" if difference.touched_rows else ""
         return conclude(
             evidence,
-            f"{rows} compared{against}, {changed}",
+            f"{rows} compared{against}, {changed}{touched}",
             looked_at,
             findings=tuple(_finding(evidence, row) for row in difference.changed),
             total=max(difference.changed_total, len(difference.changed)),

@@ -225,6 +225,7 @@ class KeyDifference:
     are samples (key, place or None when nothing is known of it); the totals stand beside them. ``ranges`` tell of
     missing keys that are not in the sample. ``against`` names the stages whose data the expectation was made of.
     Of a topic of changes, rows and keys are those that exist after folding the events of the cut, not the events.
+    ``touched_keys`` counts keys that were left out as they changed while the stage was compared.
     """
 
     rows: int
@@ -236,6 +237,7 @@ class KeyDifference:
     unexpected: tuple[tuple[Mapping[str, Any], KeyPlace | None], ...] = ()
     ranges: tuple[KeyRange, ...] = ()
     unknown_keys: int = 0
+    touched_keys: int = 0
     against: tuple[str, ...] = ()
 
 
@@ -283,6 +285,7 @@ class RowDifference:
 
     ``skipped`` tells of columns that could not be compared why; ``unknown_rows`` counts rows of which a value is not
     known, since the topic does not have it. ``against`` names the stages whose data the expectation was made of.
+    ``touched_rows`` counts those that were left out as they changed while the stage was compared.
     """
 
     rows: int
@@ -291,6 +294,7 @@ class RowDifference:
     changed: tuple[ChangedRow, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     unknown_rows: int = 0
+    touched_rows: int = 0
     against: tuple[str, ...] = ()
 
 

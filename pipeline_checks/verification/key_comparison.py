@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline_checks.model.errors import TransientError
+from pipeline_checks.model.kinds import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KeyDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -16,7 +17,7 @@ from pipeline_checks.verification.coverage import owed_events
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
-from pipeline_checks.verification.pinning import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS, Pinner, keys_of, read_keys
+from pipeline_checks.verification.pinning import Pinner, keys_of, read_keys
 from pipeline_checks.verification.row_forms import forms_between
 from pipeline_checks.verification.settled import Settled
 
@@ -40,6 +41,8 @@ class KeyComparer:
         declaration, pinned = settled.declaration, settled.pinned
         assert pinned is not None
         key = declaration.contract.key
+        if (copy := self._pinner.copy_of(declaration)) is not None:
+            return copy.keys()
         if not declaration.from_:  # there is nothing before it that could tell what it must hold
             is_source = declaration.kind in SOURCE_KINDS
             found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)

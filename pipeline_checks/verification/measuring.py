@@ -13,6 +13,7 @@ from pipeline_checks.engines.row_expressions import broken_rows
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
+from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import (
     Coverage,
     DuplicateClasses,
@@ -38,7 +39,7 @@ from pipeline_checks.verification.duplicate_classes import duplicate_classes
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
 from pipeline_checks.verification.narrowing import Narrower
-from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
+from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.references import reference_difference
 from pipeline_checks.verification.settled import Settled

@@ -10,12 +10,14 @@ from pipeline_checks.engines.frames import lazy_frame
 from pipeline_checks.model.clock import Deadline, monotonic
 from pipeline_checks.model.cut import Cut
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
+from pipeline_checks.model.kinds import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import CoverageState, Facts
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
 from pipeline_checks.stages.registry import open_stage
 from pipeline_checks.verification import settle
+from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.options import Options
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
 
     from pipeline_checks.model.stage import Rows
     from pipeline_checks.stages.postgres_cut import PostgresCut
-
-SOURCE_KINDS = frozenset({"postgres_table"})
-TOPIC_KINDS = frozenset({"debezium_topic", "kafka_topic"})
-SERVED_KINDS = frozenset({"http_api"})
 
 _CUT_ATTEMPTS = 3
 _GRACE_OF_A_SERVED_STAGE = 5.0
@@ -47,6 +45,7 @@ class Pinner:
         self._readers: dict[str, StageReader] = {}
         self._settled: dict[str, Settled] = {}
         self._histories: dict[str, TopicHistory] = {}
+        self._copies: dict[str, Copy] = {}
         self._source_keys: dict[str, polars.DataFrame] = {}
         self._deadline_from: float | None = None
 
@@ -73,6 +72,10 @@ class Pinner:
     def history(self, topic: str) -> TopicHistory:
         """The events of a topic's stage, which must have been settled."""
         return self._histories[topic]
+
+    def copy_of(self, declaration: StageDeclaration) -> Copy | None:
+        """What a table was found to be that is compared with its original directly; None for all other stages."""
+        return self._copies.get(declaration.name)
 
     def settled(self, declaration: StageDeclaration) -> Settled:
         """Return the stage pinned, settling it and what it is made from at the first call."""
@@ -120,6 +123,9 @@ class Pinner:
         if declaration.kind in SERVED_KINDS and upstream:
             deadline = self._deadline(declaration, at_least=_GRACE_OF_A_SERVED_STAGE)
             return settle.settle_served(declaration, self.reader(declaration), upstream[0], deadline)
+        original = original_of(self._pipeline, declaration)
+        if original is not None:
+            return self._settle_copy(declaration, self.settled(original))
         topics = self.topics_of(declaration)
         if topics:
             histories = [self.history(t.name) for t in topics]
@@ -132,6 +138,18 @@ class Pinner:
             reason = f"how {declaration.kind} follows {upstream[0].declaration.kind} is not known"
             return Settled(declaration, unbound.pinned, CoverageState(None, None, 0, 0.0, reason))
         return settle.settle_unbound(declaration, self.reader(declaration))
+
+    def _settle_copy(self, declaration: StageDeclaration, original: Settled) -> Settled:
+        if original.problem is not None:
+            return unreachable(declaration, _lost(original), 0.0)
+        deadline = self._deadline(declaration)
+        reader, now = self.reader(declaration), self.reader(original.declaration)
+        assert self._deadline_from is not None
+        since_cut = monotonic() - self._deadline_from
+        settled, copy = settle_copy(declaration, reader, original, now, deadline, since_cut)
+        if copy is not None:
+            self._copies[declaration.name] = copy
+        return settled
 
     def _settle_service(self, declaration: StageDeclaration) -> Settled:
         sources = [s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS]
@@ -219,6 +237,7 @@ class Pinner:
         self._source_keys.clear()
         self._settled.clear()
         self._histories.clear()
+        self._copies.clear()
 
 
 def _lost(stage: Settled) -> PipelineChecksError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_checks.engines.row_hashes import HASH, RowForm, differing_keys
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import CHANGE_OPERATIONS, DELETE, OFFSET, OP, PARTITION, ROW_OPERATIONS, TRUNCATE
+from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -15,7 +16,7 @@ from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
-from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
+from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.row_comparison import compare_sides, with_files
 from pipeline_checks.verification.row_forms import Forms, forms_between
 from pipeline_checks.verification.row_sides import Side
@@ -42,6 +43,8 @@ class Reconciler:
         Raises TransientError when what it is made from could not be read or is not comparable row by row.
         """
         stage = settled.declaration
+        if (copy := self._pinner.copy_of(stage)) is not None:
+            return copy.rows()
         if stage.kind in TOPIC_KINDS:
             return self._topic_difference(settled)
         if stage.kind in SERVED_KINDS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_checks.engines.frames import lazy_rows
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -18,7 +19,7 @@ from pipeline_checks.model.row_promises import ReferenceDifference, References
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.values.json_values import to_json_value
 from pipeline_checks.verification.history import TopicHistory
-from pipeline_checks.verification.pinning import SERVED_KINDS, TOPIC_KINDS, Pinner
+from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:

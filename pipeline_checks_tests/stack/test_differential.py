@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pipeline_checks.clients.lake import iceberg_catalog
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.clients.settings import setting
+from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.contract import Contract
+from pipeline_checks.model.kinds import SOURCE_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import CoverageState, KeyDifference, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -26,10 +28,11 @@ from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.stages.postgres_cut import open_cut
 from pipeline_checks.stages.registry import declaration_class, open_stage
 from pipeline_checks.values.arrow_types import to_arrow
+from pipeline_checks.verification.copies import settle_copy
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.narrowing import Narrower
-from pipeline_checks.verification.pinning import SOURCE_KINDS, TOPIC_KINDS, read_keys
+from pipeline_checks.verification.pinning import read_keys
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.settled import Settled
 from pipeline_checks_tests.stack.differential import PARTITIONS, TYPES, World, as_json, full_outer_join, worlds
@@ -55,6 +58,9 @@ class Stages:
 
     def history(self, name: str) -> TopicHistory:
         return self._history
+
+    def copy_of(self, declaration: StageDeclaration) -> None:
+        """All tables of the world say what they cover."""
 
     def source_of(self, declaration: StageDeclaration) -> StageDeclaration | None:
         return next((s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS), None)
@@ -176,6 +182,14 @@ def _compared(
     keys, values = KeyComparer(pipeline, stages, narrower), Reconciler(pipeline, stages, narrower)
     for stage in ("topic", "delta", "iceberg", "api"):
         yield stage, keys.difference(settled[stage]), values.difference(settled[stage])
+    unsaid = {"covers": "none", "lag_limit": 0}
+    for stage, original in (("delta", "pg"), ("iceberg", "pg"), ("iceberg", "delta")):
+        declared = settled[stage].declaration.model_copy(update=unsaid)
+        now = open_stage(settled[original].declaration)
+        _, copy = settle_copy(declared, open_stage(declared), settled[original], now, Deadline(30), 0)
+        now.close()
+        assert copy is not None
+        yield f"{original}-{stage}", copy.keys(), copy.rows()
     reader.close()
     catalog.close()  # type: ignore[attr-defined]
 
@@ -187,6 +201,10 @@ def _assert_equal_to_a_full_outer_join(world: World) -> None:
                 told = full_outer_join(world.source(), list(world.told().values()))
             elif stage == "api":
                 told = full_outer_join({r["id"]: r for r in world.held("delta")}, world.held("api"))
+            elif "-" in stage:
+                original, copy = stage.split("-")
+                rows = world.source() if original == "pg" else {r["id"]: r for r in world.held(original)}
+                told = full_outer_join(rows, world.held(copy))
             else:
                 told = full_outer_join(world.expected(stage), world.held(stage))
             assert {k["id"] for k, _ in keys.missing} == told["missing"], stage
