@@ -16,10 +16,11 @@ from pipeline_checks_tests.cdc.mover import kill, wait_until_ready
 from pipeline_checks_tests.cdc.settling import Topics, settle
 from pipeline_checks_tests.conftest import RunningStack
 
-pytestmark = [pytest.mark.soak, pytest.mark.leaves_damage]
+pytestmark = pytest.mark.leaves_damage
 
 KINDS = ("counts", "reconcile", "duplicates")
-SERVICES = ("postgres", "kafka", "connect", "cdc_mover", "cdc_api")
+IN_EVERY_RUN, IN_SOAK = ("postgres", "kafka"), ("connect", "cdc_mover", "cdc_api")
+SERVICES = (*IN_EVERY_RUN, *IN_SOAK)
 RIGHT_OR_NONE = (Verdict.PASS, Verdict.UNSETTLED, Verdict.ERROR)
 
 
@@ -62,7 +63,7 @@ def _check_afterwards(stack: RunningStack, pipeline: Pipeline, topics: Topics, b
     assert all(passed), [t for t, ok in zip(_told(result), passed, strict=True) if not ok]
 
 
-@pytest.mark.parametrize("victim", SERVICES)
+@pytest.mark.parametrize("victim", [*IN_EVERY_RUN, *(pytest.param(s, marks=pytest.mark.soak) for s in IN_SOAK)])
 def test_a_kill_in_the_middle_of_a_comparison_gives_no_wrong_verdict(
     stack: RunningStack, pipeline: Pipeline, topics: Topics, broken: set[tuple[str, str]], victim: str
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_kill_in_the_middle_of_a_comparison_gives_no_wrong_verdict(
     _check_afterwards(stack, pipeline, topics, broken)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_twenty_kills_at_random_places_give_no_wrong_verdict(
     stack: RunningStack, pipeline: Pipeline, topics: Topics, broken: set[tuple[str, str]]
