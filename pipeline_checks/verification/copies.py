@@ -16,11 +16,10 @@ from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.model.kinds import LAKE_KINDS, SOURCE_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import CoverageState, KeyDifference, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.model.position import Position
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration, StageReader
 from pipeline_checks.verification import keys
 from pipeline_checks.verification.row_comparison import compare_sides, with_files
-from pipeline_checks.verification.row_forms import Forms, forms_between
+from pipeline_checks.verification.row_forms import Forms, forms_between, lacking
 from pipeline_checks.verification.row_sides import Side
 from pipeline_checks.verification.settled import Settled, unreachable
 
@@ -90,16 +89,32 @@ def settle_copy(
 
     ``since_cut`` are the seconds that have gone by since ``original`` was pinned.
     """
+    watch = _Watch(declaration, reader, original, original_now, deadline, since_cut)
     try:
-        watch = _Watch(declaration, reader, original, original_now, deadline, since_cut)
         deadline.wait_until(watch.look)
-        if watch.found is None:
-            problem = watch.problem or TransientError(f"{declaration.name} did not answer")
-            return unreachable(declaration, problem, deadline.elapsed), None
-        copy = watch.copy()
     except PipelineChecksError as problem:
         return unreachable(declaration, problem, deadline.elapsed), None
+    if watch.last is None:
+        silent = watch.problem or TransientError(f"{declaration.name} did not answer")
+        return unreachable(declaration, silent, deadline.elapsed), None
+    copy = watch.copy(watch.last)
     return copy.settled, copy
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A copy as it was seen once, and what is thought of the keys that differ from the original at the cut.
+
+    ``right`` are as the original has them now, ``touched`` have been changed there since, ``suspects`` have not.
+    """
+
+    pinned: PinnedStage
+    forms: Forms
+    found: Side
+    held: Side
+    right: polars.DataFrame
+    touched: polars.DataFrame
+    suspects: polars.DataFrame
 
 
 class _Watch:
@@ -117,13 +132,8 @@ class _Watch:
         self._declaration, self._reader = declaration, reader
         self._original, self._original_now = original, original_now
         self._deadline, self._since_cut = deadline, since_cut
-        self._forms = forms_between(declaration, original.declaration)
-        self._names = [c.name for c in self._forms.own.key]
-        self._held = _side(original.declaration, original.readable(), self._forms.above)
-        self._position: Position | None = None
-        self._pinned: PinnedStage | None = None
-        self._suspects = self._right = self._touched = self._held.hashes.select(self._names).clear()
-        self.found: Side | None = None
+        self._held: dict[RowForm, Side] = {}
+        self.last: _Look | None = None
         self.problem: PipelineChecksError | None = None
 
     @property
@@ -135,56 +145,52 @@ class _Watch:
         has_had_its_time = self._waited >= self._declaration.lag_limit
         try:
             position = self._reader.reached().position
-            if position == self._position and not has_had_its_time:
+            if self.last is not None and position == self.last.pinned.position and not has_had_its_time:
                 return False
-            pinned = self._reader.at(position)
-            found = _side(self._declaration, pinned, self._forms.own)
-            self._decide(found)
+            self.last = self._seen(self._reader.at(position))
         except TransientError as problem:
             self.problem = problem
             return False
-        self._position, self._pinned, self.found = position, pinned, found
-        return has_had_its_time or not self._suspects.height
+        return has_had_its_time or not self.last.suspects.height
 
-    def _decide(self, found: Side) -> None:
-        """Sort the keys that differ from the cut: right by now, touched since the cut, suspected."""
-        differing = _apart(found.hashes, self._held.hashes, self._names)
-        self._suspects = differing
-        self._right = self._touched = differing.clear()
-        if not differing.height:
-            return
-        newest = self._original_now.at(self._original_now.reached().position)
-        now = _of(self._forms.above.hashed(newest.rows(self._forms.above.reads)), differing, self._names)
-        changed = _apart(now, _of(self._held.hashes, differing, self._names), self._names)
-        wrong = _apart(_of(found.hashes, differing, self._names), now, self._names)
-        self._right = differing.join(wrong, on=self._names, how="anti", nulls_equal=True)
-        self._touched = wrong.join(changed, on=self._names, how="semi", nulls_equal=True)
-        self._suspects = wrong.join(changed, on=self._names, how="anti", nulls_equal=True)
+    def _seen(self, pinned: PinnedStage) -> _Look:
+        original, at_cut = self._original.declaration, self._original.readable()
+        absent = lacking(self._declaration, pinned)
+        forms = forms_between(self._declaration, original, absent=absent, absent_above=lacking(original, at_cut))
+        names = [c.name for c in forms.own.key]
+        if forms.above not in self._held:
+            self._held[forms.above] = _side(original, at_cut, forms.above)
+        held, found = self._held[forms.above], _side(self._declaration, pinned, forms.own)
+        differing = _apart(found.hashes, held.hashes, names)
+        right = touched = suspects = differing.clear()
+        if differing.height:
+            newest = self._original_now.at(self._original_now.reached().position)
+            now = _of(forms.above.hashed(newest.rows(forms.above.reads)), differing, names)
+            changed = _apart(now, _of(held.hashes, differing, names), names)
+            wrong = _apart(_of(found.hashes, differing, names), now, names)
+            right = _without(differing, wrong, names)
+            touched, suspects = _of(wrong, changed, names), _without(wrong, changed, names)
+        return _Look(pinned, forms, found, held, right, touched, suspects)
 
-    def copy(self) -> Copy:
-        """Return the copy as it was last seen."""
+    def copy(self, look: _Look) -> Copy:
+        """Return what a look has shown; suspects are wrong if the copy has had its time, else not decided."""
         import polars as pl
 
-        assert self.found is not None
-        open_ = self._touched
-        coverage = CoverageState(True, 0.0, self._held.hashes.height, self._deadline.elapsed)
+        names = [c.name for c in look.forms.own.key]
+        open_ = look.touched
+        coverage = CoverageState(True, 0.0, look.held.hashes.height, self._deadline.elapsed)
         waited, limit = self._waited, self._declaration.lag_limit
-        if self._suspects.height and waited < limit:
-            open_ = pl.concat([open_, self._suspects])
+        if look.suspects.height and waited < limit:
+            open_ = pl.concat([open_, look.suspects])
             reason = (
-                f"{self._suspects.height:,} keys are not yet as in {self._held.stage} {waited:.1f} s after the cut;"
+                f"{look.suspects.height:,} keys are not yet as in {look.held.stage} {waited:.1f} s after the cut;"
                 f" its lag_limit allows {limit:g} s"
             )
             coverage = replace(coverage, covers_cut=False, lag_seconds=waited, reason=reason)
-        decided = pl.concat([self._right, open_])
-        expected = pl.concat(
-            [
-                self._held.hashes.join(decided, on=self._names, how="anti", nulls_equal=True),
-                _of(self.found.hashes, decided, self._names),
-            ]
-        )
-        settled = Settled(self._declaration, self._pinned, coverage)
-        return Copy(settled, self._forms, self.found, replace(self._held, hashes=expected), self._held, open_)
+        decided = pl.concat([look.right, open_])
+        hashes = pl.concat([_without(look.held.hashes, decided, names), _of(look.found.hashes, decided, names)])
+        settled = Settled(self._declaration, look.pinned, coverage)
+        return Copy(settled, look.forms, look.found, replace(look.held, hashes=hashes), look.held, open_)
 
 
 def _side(stage: StageDeclaration, pinned: PinnedStage, form: RowForm) -> Side:
@@ -196,6 +202,11 @@ def _side(stage: StageDeclaration, pinned: PinnedStage, form: RowForm) -> Side:
 def _of(rows: polars.DataFrame, some: polars.DataFrame, names: list[str]) -> polars.DataFrame:
     """The rows of some keys."""
     return rows.join(some, on=names, how="semi", nulls_equal=True)
+
+
+def _without(rows: polars.DataFrame, some: polars.DataFrame, names: list[str]) -> polars.DataFrame:
+    """The rows of all keys but some."""
+    return rows.join(some, on=names, how="anti", nulls_equal=True)
 
 
 def _apart(one: polars.DataFrame, other: polars.DataFrame, names: list[str]) -> polars.DataFrame:

@@ -18,7 +18,7 @@ from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner, keys_of, read_keys
-from pipeline_checks.verification.row_forms import forms_between
+from pipeline_checks.verification.row_forms import forms_between, lacking
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class KeyComparer:
         pinned, origin = self._pinned(table.declaration), self._pinned(source)
         key, source_key = table.declaration.contract.key, source.contract.key
         if moved is not None and not topic.columns and isinstance(origin, BucketSource):
-            forms = forms_between(table.declaration, topic, [source.contract])
+            absent, above = lacking(table.declaration, pinned), lacking(source, origin)
+            forms = forms_between(table.declaration, topic, [source.contract], absent=absent, absent_above=above)
             narrowed = self._narrower.of(self._pinner.settled(source), table, forms, moved)
             if narrowed is not None:
                 found = keys_of(narrowed.of_table(pinned, key), key)

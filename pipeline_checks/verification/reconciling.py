@@ -18,7 +18,7 @@ from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.row_comparison import compare_sides, with_files
-from pipeline_checks.verification.row_forms import Forms, forms_between
+from pipeline_checks.verification.row_forms import Forms, forms_between, lacking
 from pipeline_checks.verification.row_sides import Side
 from pipeline_checks.verification.settled import Settled
 
@@ -63,7 +63,7 @@ class Reconciler:
         source = self._pinner.source_of(topic)
         if source is None:
             raise TransientError(f"{topic.name} has no source to compare its rows with")
-        forms = forms_between(topic, source)
+        forms = forms_between(topic, source, absent_above=self._lacking(source))
         history = self._pinner.history(topic.name)
         found = self._folded(history, forms.own, history.rows(forms.own.reads).filter(pl.col(IN_CUT)))
         expected = self._source(source, forms.above)
@@ -76,7 +76,13 @@ class Reconciler:
         history = self._pinner.history(topic.name)
         source = self._pinner.source_of(topic)
         passed = self._pinner.settled(topic).coverage.covers_cut is True and source is not None and not topic.columns
-        forms = forms_between(stage, topic, [source.contract] if source is not None and passed else [])
+        forms = forms_between(
+            stage,
+            topic,
+            [source.contract] if source is not None and passed else [],
+            absent=self._lacking(stage),
+            absent_above=self._lacking(source) if source is not None and passed else (),
+        )
         form = forms.above
         covers = settled.covers or OffsetsPosition.of({})
         events = history.rows(form.reads)
@@ -145,7 +151,7 @@ class Reconciler:
                 )
             }
         )
-        forms = forms_between(stage, as_log)
+        forms = forms_between(stage, as_log, absent=self._lacking(stage))
         reads = [c for c in forms.above.reads if c not in records]
         events = history.below(history.rows(reads), settled.covers or OffsetsPosition.of({})).with_columns(**records)
         held = events.filter(pl.col(OP).is_in(ROW_OPERATIONS) & ~pl.col(UNTOLD))
@@ -174,12 +180,15 @@ class Reconciler:
 
     def _served_difference(self, settled: Settled) -> RowDifference:
         table = self._pipeline.upstream(settled.declaration)[0]
-        forms = forms_between(settled.declaration, table)
+        forms = forms_between(settled.declaration, table, absent_above=self._lacking(table))
         above = self._pinned_side(self._pinner.settled(table), forms.above)
         return compare_sides(forms, self._pinned_side(settled, forms.own), above, [above])
 
     def _pinned_side(self, settled: Settled, form: RowForm) -> Side:
         return self._side(settled.declaration, settled.readable(), form)
+
+    def _lacking(self, stage: StageDeclaration) -> frozenset[str]:
+        return lacking(stage, self._pinner.settled(stage).readable())
 
     def _source(self, source: StageDeclaration, form: RowForm) -> Side:
         return self._pinned_side(self._pinner.settled(source), form)

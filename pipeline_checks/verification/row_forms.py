@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from pipeline_checks.engines.row_hashes import ComparedColumn, RowForm
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.kinds import LAKE_KINDS, SOURCE_KINDS
 from pipeline_checks.model.logical_type import LogicalType
-from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.values.canonical import comparable_type
 
 
@@ -28,11 +29,26 @@ class Forms:
         return tuple(dict.fromkeys(c.name for c in (*self.own.key, *self.own.columns)))
 
 
-def forms_between(stage: StageDeclaration, above: StageDeclaration, also: Sequence[Contract] = ()) -> Forms:
+def lacking(stage: StageDeclaration, pinned: PinnedStage) -> frozenset[str]:
+    """Return the promised columns that a table does not have: ``schema`` tells them, and the others are compared."""
+    if stage.kind not in SOURCE_KINDS | LAKE_KINDS:
+        return frozenset()
+    return frozenset(stage.contract.columns) - {field.name for field in pinned.schema().fields}
+
+
+def forms_between(
+    stage: StageDeclaration,
+    above: StageDeclaration,
+    also: Sequence[Contract] = (),
+    *,
+    absent: Collection[str] = (),
+    absent_above: Collection[str] = (),
+) -> Forms:
     """Return how rows of ``stage`` and of ``above``, which it is made from, are brought into one form.
 
     ``also`` are contracts of stages whose rows are given in the form of ``above`` too. A column of the stage holds the
-    upstream column of its name, or what ``columns`` of the stage or ``computed`` of its contract says.
+    upstream column of its name, or what ``columns`` of the stage or ``computed`` of its contract says. ``absent`` and
+    ``absent_above`` are promised columns that either side lacks; they are left out.
     """
     promised = stage.contract.columns or above.contract.columns
     given = above.contract.columns or stage.contract.columns
@@ -43,6 +59,9 @@ def forms_between(stage: StageDeclaration, above: StageDeclaration, also: Sequen
         if name in stage.ignore:
             continue
         source = stage.columns.get(name, name)
+        if name in absent or source in absent_above:
+            skipped[name] = f"{stage.name if name in absent else above.name} has no such column"
+            continue
         if source in given:
             others = [c.columns[source].type for c in also if source in c.columns]
             type_ = _common(column.type, given[source].type, *others)
@@ -71,7 +90,7 @@ def forms_between(stage: StageDeclaration, above: StageDeclaration, also: Sequen
         )
     reads = [c.source for c in theirs if not c.is_expression]
     if any(c.is_expression for c in theirs):
-        reads += list(given)
+        reads += [c for c in given if c not in absent_above]
     return Forms(_form(own, key, [c.name for c in own]), _form(theirs, key, reads), skipped)
 
 

@@ -138,6 +138,16 @@ def test_of_rows_that_the_original_changes_meanwhile_nothing_else_is_said(tmp_pa
     assert (rows.rows, rows.changed_total, rows.touched_rows) == (2, 0, 0)
 
 
+def test_a_column_that_the_copy_lacks_is_told_and_the_others_are_compared(tmp_path: Path) -> None:
+    write(tmp_path, "one", ROWS)
+    columns = {"id": pa.array([1, 2, 3], pa.int64())}
+    write_deltalake(tmp_path / "two", pa.table(columns), mode="overwrite")
+    reconcile = judged(tmp_path)["reconcile"]
+    assert reconcile.verdict is Verdict.WARN
+    assert "column name is not compared: two has no such column" in reconcile.judgement.message
+    assert (reconcile.judgement.looked_at, reconcile.judgement.measures["columns"]) == ({"rows": 3}, 1)
+
+
 @pytest.mark.parametrize("mode", ["changes", "dead_letters"])
 def test_a_table_of_events_is_no_copy(mode: str, tmp_path: Path) -> None:
     one, two = pair(tmp_path, mode=mode)
