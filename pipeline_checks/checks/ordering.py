@@ -1,5 +1,7 @@
 """ordering: the events of a key rise by LSN, those of a transaction stand together, transactions in commit order.
 
+A tombstone stands behind a delete of its key only.
+
 A replay is no change of order; ``duplicates`` tells of it.
 """
 
@@ -41,7 +43,7 @@ class OrderingCheck:
         """Return FAIL with a finding an event that stands behind one it should stand before."""
         order: Mapping[str, Any] = evidence[ORDER]
         findings = tuple(_findings(evidence, order))
-        total = sum(int(order[f"{name}_total"]) for name in ("keys", "transactions", "commits"))
+        total = sum(int(order[f"{name}_total"]) for name in ("keys", "transactions", "commits", "tombstones"))
         events, untold = int(order["events"]), int(order["without_lsn"])
         message = f"{counted(events, 'event')} in the order of the log"
         if total:
@@ -72,6 +74,10 @@ def _findings(evidence: Evidence, order: Mapping[str, Any]) -> Iterator[Finding]
     for event in order["commits"]:
         place = f"transaction {event['tx_id']} was committed before the one at offset {event['before_offset']}"
         yield _finding(evidence, event, "commit", place, "commit order", "earlier")
+    for event in order["tombstones"]:
+        place = f"a tombstone of a row that lives, by the event at offset {event['before_offset']}"
+        place += ": where the topic is compacted, its events are lost"
+        yield _finding(evidence, event, "tombstone", place, "a delete before it", "a row")
 
 
 def _finding(

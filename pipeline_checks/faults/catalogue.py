@@ -47,6 +47,13 @@ NULLED = RowFault("nulled", "A text becomes NULL", rows.changed(lambda text: Non
 HOUR_OFF = RowFault(
     "hour_off", "A time is written in another time zone", rows.changed(rows.hour_later, "timestamp"), "instead"
 )
+WRONG_OPERATION = RowFault(
+    "wrong_operation",
+    "A change is told as one of another kind",
+    rows.other_operation,
+    "instead",
+    modes=("changes",),
+)
 STALE_ROW = RowFault("stale_row", "A row is put back to an earlier state", rows.earlier_state, "instead", modes=_STATE)
 RESURRECTED_ROW = RowFault("resurrected_row", "A deleted row comes back", rows.deleted_row, "again", modes=_STATE)
 UNKNOWN_ROW = RowFault("unknown_row", "A row is written that no one knows", rows.invented_row, "again")
@@ -85,7 +92,7 @@ FAULTS: Final[dict[str, Fault]] = {
     fault.name: fault
     for fault in (
         *(LOST_ROWS, LOST_IN_BATCH, LOST_STRETCH, EMPTIED, DOUBLED_ROWS, CENT_OFF, TRUNCATED_AMOUNT, CHANGED_CASE),
-        *(TRAILING_BLANK, NULLED, HOUR_OFF, STALE_ROW, RESURRECTED_ROW, UNKNOWN_ROW),
+        *(TRAILING_BLANK, NULLED, HOUR_OFF, WRONG_OPERATION, STALE_ROW, RESURRECTED_ROW, UNKNOWN_ROW),
         *(DROPPED_COLUMN, RENAMED_COLUMN, RETYPED_COLUMN, ADDED_COLUMN, REWRITTEN, COVERS_BACK),
         *(MALFORMED_RECORD, REPLAYED_EVENT, REPLAYED_EARLIER_EVENT, FORGED_UPDATE, FORGED_CREATE, FORGED_DELETE),
         *(TOMBSTONE, EXPIRED_RECORDS, UNSEEN_INSERT, UNSEEN_UPDATE, UNSEEN_DELETE, UNPUBLISHED),

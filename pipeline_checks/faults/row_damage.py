@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.errors import TerminalError
+from pipeline_checks.model.events import OP
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 
@@ -95,6 +96,20 @@ def changed(
         return Chosen(after, tuple(before), {"column": name})
 
     return choose
+
+
+def other_operation(scene: Scene) -> Chosen:
+    """Choose a row of a change log and say that its event was of another kind.
+
+    Raises TerminalError when no column is declared to hold the operation of the event as a text.
+    """
+    for name, origin in scene.stage.columns.items():
+        words = {row[name] for row in scene.rows.to_pylist() if isinstance(row[name], str)}
+        if OP in origin and words:
+            (before,) = scene.some(1, lambda row, name=name: row[name] is not None)  # type: ignore[misc]
+            other = min(words - {before[name]}, default=f"not {before[name]}")
+            return Chosen(({**before, name: other},), (before,), {"column": name})
+    raise TerminalError(f"{scene.stage.name} has no column of operations.", next_step="Choose another stage.")
 
 
 def earlier_state(scene: Scene) -> Chosen:

@@ -28,6 +28,17 @@ APPEND_TIME: Final = "__append_time"
 
 EVENT_COLUMNS: Final = (PARTITION, OFFSET, OP, TX_ID, LSN, SNAPSHOT, COMMIT_TIME, CONNECTOR_TIME, APPEND_TIME)
 
+EVENT_TYPES: Final = {
+    OP: "string",
+    TX_ID: "int64",
+    LSN: "int64",
+    SNAPSHOT: "bool",
+    COMMIT_TIME: "timestamptz",
+    CONNECTOR_TIME: "timestamptz",
+    APPEND_TIME: "timestamptz",
+}
+"""Logical types of what an event tells beside its row and its place."""
+
 CREATE: Final = "c"
 UPDATE: Final = "u"
 DELETE: Final = "d"

@@ -1,4 +1,4 @@
-"""The order of the change events of a topic: of each key by LSN, of transactions by their commit.
+"""The order of the change events of a topic: of each key by LSN, of transactions by their commit; of tombstones.
 
 Only events of the log are looked at: what a snapshot has read bears the snapshot's own LSN. A replay is not out of
 order: of events with the same transaction, LSN, operation and key, the first decides.
@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.model.events import CHANGE_OPERATIONS, COMMIT_TIME, LSN, OFFSET, OP, PARTITION, SNAPSHOT, TX_ID
+from pipeline_checks.model.events import (
+    CHANGE_OPERATIONS,
+    COMMIT_TIME,
+    LSN,
+    OFFSET,
+    OP,
+    PARTITION,
+    ROW_OPERATIONS,
+    SNAPSHOT,
+    TOMBSTONE,
+    TX_ID,
+)
 from pipeline_checks.model.measure import KEY_SAMPLE
 from pipeline_checks.values.json_values import to_json_value
 
@@ -32,7 +43,9 @@ def order_of(events: pyarrow.Table, key: Sequence[str]) -> dict[str, Any]:
     - ``keys``: its LSN is less than that of an event of the same key before it;
     - ``transactions``: the first of a part of a transaction that stands behind another's events;
     - ``commits``: the first of a transaction that was committed more than ``COMMIT_SECONDS`` before one it stands
-      behind.
+      behind;
+    - ``tombstones``: a tombstone that no delete of its key stands before: where the topic is compacted it takes a row
+      away that lives.
 
     Each has ``key``, ``partition``, ``offset``, ``lsn``, ``tx_id``; ``before_offset`` and, of keys, ``before_lsn`` are
     those of the event it stands behind.
@@ -47,7 +60,12 @@ def order_of(events: pyarrow.Table, key: Sequence[str]) -> dict[str, Any]:
     if falling.height or torn.height:  # that can be for replays among them; mostly there is neither
         first = located.unique([TX_ID, LSN, OP, *key], keep="first", maintain_order=True)
         falling, torn = _falling_keys(first, key), _torn(first)
-    disorder = {"keys": _of_keys(first, falling, key), "transactions": torn, "commits": _commits(first)}
+    disorder = {
+        "keys": _of_keys(first, falling, key),
+        "transactions": torn,
+        "commits": _commits(first),
+        "tombstones": _tombstones(frame, key),
+    }
     result: dict[str, Any] = {
         "events": located.height,
         "without_lsn": streamed.height - located.height,
@@ -101,6 +119,18 @@ def _commits(first: polars.DataFrame) -> polars.DataFrame:
     at = pl.when(pl.col(COMMIT_TIME) == pl.col("__latest")).then(pl.col(OFFSET)).forward_fill().over(PARTITION)
     late = latest.with_columns(at.alias(_BEFORE_OFFSET), pl.lit(None, pl.Int64).alias(_BEFORE))
     return late.filter(pl.col("__latest") - pl.col(COMMIT_TIME) > pl.duration(seconds=COMMIT_SECONDS))
+
+
+def _tombstones(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+    """The tombstones of keys whose event before them leaves a row; of one without an event before nothing is known."""
+    import polars as pl
+
+    keyed = [PARTITION, *key]
+    about = events.filter(pl.col(OP).is_in([*CHANGE_OPERATIONS, TOMBSTONE])).sort(*keyed, OFFSET)
+    same_key = pl.all_horizontal(pl.col(k).eq_missing(pl.col(k).shift(1)) for k in keyed)
+    earlier = about.with_columns(pl.col(OFFSET).shift(1).alias(_BEFORE_OFFSET), pl.lit(None, pl.Int64).alias(_BEFORE))
+    living = same_key & pl.col(OP).shift(1).is_in(list(ROW_OPERATIONS))
+    return earlier.filter((pl.col(OP) == TOMBSTONE) & living).sort(PARTITION, OFFSET)
 
 
 def _told(row: dict[str, Any], key: Sequence[str]) -> dict[str, Any]:

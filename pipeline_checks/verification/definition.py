@@ -14,6 +14,7 @@ from pipeline_checks.checks.registry import KINDS as CHECK_KINDS
 from pipeline_checks.checks.registry import check
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.events import EVENT_TYPES
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.stages.registry import declaration_class
@@ -156,8 +157,10 @@ def _promise_problems(stage: StageDeclaration, path: Path, contract_path: Path) 
     if stage.holds_rows and not contract.key:
         message = f"the contract of {stage.name!r} names no key, so its rows cannot be told apart"
         yield Problem((*path, "contract"), message, "Add key: [the columns that identify a row].")
-    for column in stage.columns if contract.columns else ():
-        if column not in contract.columns:
+    for column, origin in stage.columns.items() if contract.columns else ():
+        # A change log may have columns beside the row's, of what its event tells.
+        of_event = stage.row_meaning == "changes" and any(name in origin for name in EVENT_TYPES)
+        if column not in contract.columns and not of_event:
             message = f"{column!r} is not a column of the contract of {stage.name!r}"
             yield Problem((*path, "columns", column), message, nearest(column, contract.columns))
     known = (*CHECK_KINDS, *getattr(type(stage), "contract_fields", ()))  # a kind may read fields of its own

@@ -6,8 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.row_hashes import HASH, RowForm, differing_keys
+from pipeline_checks.model.contract import Column
 from pipeline_checks.model.errors import TransientError
-from pipeline_checks.model.events import CHANGE_OPERATIONS, DELETE, OFFSET, OP, PARTITION, ROW_OPERATIONS, TRUNCATE
+from pipeline_checks.model.events import (
+    CHANGE_OPERATIONS,
+    DELETE,
+    EVENT_TYPES,
+    OFFSET,
+    OP,
+    PARTITION,
+    ROW_OPERATIONS,
+    TRUNCATE,
+)
 from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
@@ -142,17 +152,12 @@ class Reconciler:
         history = self._pinner.history(topic.name)
         name, partition, offset = stage.contract.key
         records = {name: pl.lit(history.topic), partition: pl.col(PARTITION).cast(pl.Int64), offset: pl.col(OFFSET)}
-        as_log = topic.model_copy(
-            update={
-                "contract": topic.contract.model_copy(
-                    update={
-                        "columns": {**topic.contract.columns, **{k: stage.contract.columns[k] for k in records}},
-                    }
-                )
-            }
-        )
-        forms = forms_between(stage, as_log, absent=self._lacking(stage))
-        reads = [c for c in forms.above.reads if c not in records]
+        told = {name: Column.model_validate(type_) for name, type_ in EVENT_TYPES.items()}
+        columns = {**topic.contract.columns, **{k: stage.contract.columns[k] for k in records}, **told}
+        as_log = topic.model_copy(update={"contract": topic.contract.model_copy(update={"columns": columns})})
+        beside = _beside_contract(settled)
+        forms = forms_between(stage, as_log, absent=self._lacking(stage), beside=beside)
+        reads = [c for c in forms.above.reads if c not in records and c not in told]
         events = history.below(history.rows(reads), settled.covers or OffsetsPosition.of({})).with_columns(**records)
         held = events.filter(pl.col(OP).is_in(ROW_OPERATIONS) & ~pl.col(UNTOLD))
         expected = self._events_side(topic.name, history, forms.above, held)
@@ -162,8 +167,8 @@ class Reconciler:
         gone = events.filter(pl.col(OP) == DELETE)
         if not gone.height:
             return replace(difference, unknown_rows=untold)
-        # Of a deleted row the connector tells the key and no more.
-        keys_only = _narrowed(forms, {*records, *(n for n, s in _sources(forms) if s in topic.contract.key)})
+        # Of a deleted row the connector tells the key and what it tells of every event.
+        keys_only = _narrowed(forms, {*records, *beside, *(n for n, s in _sources(forms) if s in topic.contract.key)})
         deletes = compare_sides(
             keys_only,
             self._pinned_side(settled, keys_only.own),
@@ -213,13 +218,23 @@ class Reconciler:
         return Side(stage, form, form.hashed(table), lambda: table, None, places, history.topic)
 
 
+def _beside_contract(settled: Settled) -> dict[str, Column]:
+    """The columns beside the contract of which ``columns`` tells where they come from, in the types that they have."""
+    stage = settled.declaration
+    names = stage.columns.keys() - stage.contract.columns.keys() - set(stage.ignore)
+    found = {name: settled.readable().schema().field(name) for name in names}
+    return {name: Column(type=field.type) for name, field in found.items() if field is not None}
+
+
 def _sources(forms: Forms) -> Iterable[tuple[str, str]]:
     return ((c.name, c.source) for c in forms.above.columns)
 
 
 def _narrowed(forms: Forms, names: set[str]) -> Forms:
     def form(whole: RowForm) -> RowForm:
-        columns = tuple(c for c in whole.columns if c.name in names and not c.is_expression)
+        columns = tuple(c for c in whole.columns if c.name in names)
+        if any(c.is_expression for c in columns):
+            return RowForm(whole.key, columns, whole.reads)
         return RowForm(whole.key, columns, tuple(dict.fromkeys(c.source for c in columns)))
 
     return Forms(form(forms.own), form(forms.above), {})

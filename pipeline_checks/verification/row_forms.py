@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from types import MappingProxyType
 
 from pipeline_checks.engines.row_hashes import ComparedColumn, RowForm
-from pipeline_checks.model.contract import Contract
+from pipeline_checks.model.contract import Column, Contract
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.kinds import LAKE_KINDS, SOURCE_KINDS
 from pipeline_checks.model.logical_type import LogicalType
@@ -43,19 +44,21 @@ def forms_between(
     *,
     absent: Collection[str] = (),
     absent_above: Collection[str] = (),
+    beside: Mapping[str, Column] = MappingProxyType({}),
 ) -> Forms:
     """Return how rows of ``stage`` and of ``above``, which it is made from, are brought into one form.
 
     ``also`` are contracts of stages whose rows are given in the form of ``above`` too. A column of the stage holds the
     upstream column of its name, or what ``columns`` of the stage or ``computed`` of its contract says. ``absent`` and
-    ``absent_above`` are promised columns that either side lacks; they are left out.
+    ``absent_above`` are promised columns that either side lacks; they are left out. ``beside`` are columns beside the
+    contract that ``columns`` of the stage says the origin of.
     """
     promised = stage.contract.columns or above.contract.columns
     given = above.contract.columns or stage.contract.columns
     own: list[ComparedColumn] = []
     theirs: list[ComparedColumn] = []
     skipped: dict[str, str] = {}
-    for name, column in promised.items():
+    for name, column in {**promised, **beside}.items():
         if name in stage.ignore:
             continue
         source = stage.columns.get(name, name)

@@ -199,6 +199,8 @@ HEALTHY: Mapping[str, Any] = {
         "transactions": [],
         "commits_total": 0,
         "commits": [],
+        "tombstones_total": 0,
+        "tombstones": [],
     },
     "malformed": [],
     "unavailable": {},

@@ -43,6 +43,7 @@ def test_events_in_order_pass() -> None:
         ("keys", "key", "LSN 0/20 stands behind LSN 0/30 at offset 5"),
         ("transactions", "transaction", "transaction 70"),
         ("commits", "commit", "committed before the one at offset 5"),
+        ("tombstones", "tombstone", "a tombstone of a row that lives, by the event at offset 5"),
     ],
 )
 def test_each_disorder_is_a_finding_with_both_places(name: str, detail: str, words: str) -> None:

@@ -27,7 +27,9 @@ def test_rows_that_are_all_equal_pass(declaration: StageDeclaration) -> None:
     assert (judgement.verdict, judgement.looked_at, judgement.findings) == (Verdict.PASS, {"rows": 10}, ())
 
 
-@pytest.mark.parametrize("declaration", [source(), connector(), table(**{"from": ()}), table(covers="none", mode="changes")])
+@pytest.mark.parametrize(
+    "declaration", [source(), connector(), table(**{"from": ()}), table(rows_stand_for="changes", covers="none")]
+)
 def test_it_is_not_promised_where_there_is_nothing_to_compare_with(declaration: StageDeclaration) -> None:
     assert not check("reconcile").applies_to(declaration)
 

@@ -54,6 +54,29 @@ def test_events_in_the_order_of_the_log_have_nothing_to_tell() -> None:
     assert (found["events"], found["without_lsn"], found["snapshot_events"]) == (4, 0, 0)
 
 
+def test_a_tombstone_behind_a_delete_is_as_it_should_be() -> None:
+    found = order(
+        event(0, 1, 5, 10, op="c"), event(1, 1, 6, 20, op="d"), event(2, 1, None, None, op="tombstone"),
+        event(3, 2, None, None, op="tombstone"), event(4, 1, 7, 30, op="c", partition=1),
+    )  # fmt: skip
+    assert (found["tombstones_total"], found["tombstones"]) == (0, [])
+
+
+def test_a_tombstone_of_a_row_that_lives_is_told_with_the_event_before_it() -> None:
+    found = order(
+        event(0, 1, 5, 10, op="r", snapshot=True),
+        event(1, 2, 6, 20),
+        event(2, 1, None, None, op="tombstone"),
+        event(3, 2, None, None, op="tombstone"),
+        event(4, 2, None, None, op="tombstone"),
+    )
+    assert [(t["key"], t["offset"], t["before_offset"]) for t in found["tombstones"]] == [
+        ({"id": 1}, 2, 0),
+        ({"id": 2}, 3, 1),
+    ]
+    assert totals(found) == (0, 0, 0)
+
+
 def test_no_events_have_no_order() -> None:
     assert totals(order()) == (0, 0, 0)
     assert order()["events"] == 0

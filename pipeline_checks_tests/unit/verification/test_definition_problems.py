@@ -112,6 +112,12 @@ CASES = {
         "e_mail",
         "attributes.stages[1].columns.e_mail: 'e_mail' is not a column of the contract of 'lake'. Did you mean",
     ),
+    "a column of the event in a table of the current state": (
+        "path: /lake/customers",
+        "path: /lake/customers\n      columns: {op: __op}",
+        "op: __op",
+        "attributes.stages[1].columns.op: 'op' is not a column of the contract of 'lake'.",
+    ),
     "no key": (
         "        key: [customer_id]\n",
         "",

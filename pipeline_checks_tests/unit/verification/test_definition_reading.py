@@ -140,3 +140,10 @@ def test_the_connector_s_declared_configuration_is_the_one_that_the_flow_registe
     assert declared
     for name, wanted in declared.items():
         assert registered[name] == (str(wanted).lower() if isinstance(wanted, bool) else str(wanted)), name
+
+
+def test_a_change_log_may_say_which_columns_hold_what_the_event_tells(tmp_path: Path) -> None:
+    told = "path: /lake/customers\n      mode: changes\n      columns: {op: __op, is_deleted: \"__op = 'd'\"}"
+    lake = load(tmp_path, SHOP.replace("path: /lake/customers", told)).stage("lake")
+    assert lake.columns == {"op": "__op", "is_deleted": "__op = 'd'"}
+    assert "op" not in lake.contract.columns

@@ -22,5 +22,7 @@ def change_logs() -> Iterator[Scenario]:
         yield scenario(faults.CENT_OFF, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
     for stage in ("delta_inventory_changes", "iceberg_order_items_changes"):
         yield scenario(faults.HOUR_OFF, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
+    for stage in ("delta_order_items_changes", "iceberg_inventory_changes"):
+        yield scenario(faults.WRONG_OPERATION, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
     for stage in ("delta_schema_evolution_test_changes", "iceberg_schema_evolution_test_changes"):
         yield scenario(faults.UNKNOWN_ROW, stage, lambda i: [*counted("unexpected", i), *foreign(i)])

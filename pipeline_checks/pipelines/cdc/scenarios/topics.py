@@ -23,6 +23,7 @@ def topics() -> Iterator[Scenario]:
     yield _of_topic(faults.FORGED_UPDATE, "schema_evolution_test", _forged("reconcile", "changed"))
     yield _of_topic(faults.FORGED_CREATE, "inventory", _forged("counts", "unexpected"))
     yield _of_topic(faults.FORGED_DELETE, "order_items", _forged("counts", "missing"))
+    yield _of_topic(faults.TOMBSTONE, "order_items", _tombstone)
     yield _of_topic(faults.EXPIRED_RECORDS, "customers", lambda t, i: (), unknown=True)
 
 
@@ -38,6 +39,10 @@ def sources() -> Iterator[Scenario]:
 def _malformed(table: str, injury: Injury) -> Iterator[ExpectedFinding]:
     place = {"partition": injury.facts["partition"], "offset": injury.facts["offset"]}
     yield finding(f"topic_{table}", "counts", "unexpected", detail="malformed", key=place)
+
+
+def _tombstone(table: str, injury: Injury) -> Iterator[ExpectedFinding]:
+    yield finding(f"topic_{table}", "ordering", "out_of_order", detail="tombstone", key=injury.keys[0])
 
 
 def _replayed(table: str, injury: Injury) -> Iterator[ExpectedFinding]:
