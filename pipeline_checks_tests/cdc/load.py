@@ -27,10 +27,11 @@ class Load:
     is always read from the source. Any other error is raised again where the block ends.
     """
 
-    def __init__(self, step: Step, rate: float = 50, seed: int = 1) -> None:
+    def __init__(self, step: Step, rate: float = 50, seed: int = 1, connect: Callable[[], Source] = source) -> None:
         self.changes = 0
         self._step = step
         self._rate = rate
+        self._connect = connect
         self._random = Random(seed)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load")
@@ -58,7 +59,7 @@ class Load:
         try:
             while not self._stop.is_set():
                 try:
-                    with source() as connection:
+                    with self._connect() as connection:
                         self._write(connection)
                 except psycopg.OperationalError:
                     self._stop.wait(0.1)
