@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pipeline_checks.clients.postgres import translated
 from pipeline_checks.stages.postgres_types import PostgresColumn
 from pipeline_checks.values.arrow_types import to_arrow
 from pipeline_checks.values.buckets import BucketPlan, Buckets
@@ -97,7 +98,7 @@ def hashed_buckets(
             condition=condition,
         )
         try:
-            with snapshot.another() as connection:
+            with translated(what), snapshot.another() as connection:
                 connection.execute("SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_sort = off")
                 parts.append(connection.cursor(binary=True).execute(statement).fetchall())
         except BaseException as problem:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pipeline_checks.model.errors import ConfigurationError, TerminalError
+from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.measure import (
     DuplicateKeys,
     DuplicateSample,
@@ -23,6 +23,7 @@ from pipeline_checks.model.position import LsnPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages import postgres_facts
+from pipeline_checks.stages.postgres_columns import columns_of
 from pipeline_checks.stages.postgres_hashes import agrees, can_be_pushed_down, hashed_buckets
 from pipeline_checks.stages.postgres_rows import read_rows
 from pipeline_checks.stages.postgres_snapshot import Snapshot
@@ -34,19 +35,6 @@ if TYPE_CHECKING:
     import pyarrow
 
     from pipeline_checks.stages.postgres_sql import PostgresTableSql
-
-_COLUMNS = """
-SELECT a.attnum, a.attname, coalesce(base.typname, t.typname),
-       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, NOT (a.attnotnull OR t.typnotnull),
-       coalesce(base.typcategory, t.typcategory)::text
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
-WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f')
-ORDER BY a.attnum
-"""
 
 _INDEXED = """
 SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
@@ -88,13 +76,7 @@ class PinnedPostgres:
 
     def _columns(self) -> tuple[PostgresColumn, ...]:
         if self._found is None:
-            rows = self._snapshot.query(_COLUMNS, (self._schema_name, self._table_name), what=self._what)
-            if not rows:
-                raise TerminalError(
-                    f"there is no table {self._schema_name}.{self._table_name}.",
-                    next_step="Create it, or correct the name in the declaration.",
-                )
-            self._found = tuple(PostgresColumn(*row) for row in rows)
+            self._found = columns_of(self._snapshot, self._schema_name, self._table_name)
         return self._found
 
     def _sql(self) -> PostgresTableSql:
