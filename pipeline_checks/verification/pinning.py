@@ -17,6 +17,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
 from pipeline_checks.stages.registry import open_stage
+from pipeline_checks.stages.spark_tables import in_spark
 from pipeline_checks.verification import settle
 from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
@@ -24,6 +25,7 @@ from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.settled import Settled, unreachable
 from pipeline_checks.verification.slot import wait_for_slot
+from pipeline_checks.verification.spark_sessions import SparkSessions
 
 if TYPE_CHECKING:
     import polars
@@ -49,6 +51,7 @@ class Pinner:
         self._copies: dict[str, Copy] = {}
         self._source_keys: dict[str, polars.DataFrame] = {}
         self._deadline_from: float | None = None
+        self._spark = None if pipeline.engine is None else SparkSessions(pipeline.engine, options.spark)
 
     @property
     def cut(self) -> Cut | None:
@@ -61,13 +64,16 @@ class Pinner:
             reader.close()
         for cut in self._cuts.values():
             cut.close()
+        if self._spark is not None:
+            self._spark.close()
         self._readers.clear()
         self._cuts.clear()
 
     def reader(self, declaration: StageDeclaration) -> StageReader:
         """The opened stage."""
         if declaration.name not in self._readers:
-            self._readers[declaration.name] = open_stage(declaration)
+            opened = open_stage(declaration)
+            self._readers[declaration.name] = opened if self._spark is None else in_spark(opened, self._spark)
         return self._readers[declaration.name]
 
     def history(self, topic: str) -> TopicHistory:
