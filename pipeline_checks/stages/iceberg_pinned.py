@@ -126,6 +126,13 @@ class PinnedIceberg:
             files = [task.file.file_path for task in scan.plan_files()]
             return files_holding(files, self._table.location(), column, values)
 
+    def columns_then(self) -> dict[str, str]:
+        """Return the columns as the snapshot was written, with their field ids; they may have been altered since."""
+        snapshot = None if self.position.snapshot_id is None else self._table.snapshot_by_id(self.position.snapshot_id)
+        written = None if snapshot is None else snapshot.schema_id
+        schema = self._table.schema() if written is None else self._table.schemas()[written]
+        return {field.name: str(field.field_id) for field in schema.fields}
+
     def _schema(self) -> pyiceberg.schema.Schema:
         if self._scanned is not None:
             snapshot = self._table.snapshot_by_id(self._scanned)
