@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_checks.clients.lake import storage_options, translated
@@ -12,6 +12,7 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, St
 from pipeline_checks.model.position import SnapshotPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.iceberg_files import SnapshotFiles, files_of_snapshot
 from pipeline_checks.stages.iceberg_history import newest_first
 from pipeline_checks.stages.iceberg_statistics import IcebergStatistics
@@ -189,10 +190,13 @@ class PinnedIceberg:
             )
         return "native"
 
+    def commits(self) -> Iterator[Commit]:
+        """Yield the commits that led here, newest first, as far as the table still has them."""
+        return newest_first(self._table, self.position.snapshot_id, self._covers_name)
+
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
-            commits = list(newest_first(self._table, self.position.snapshot_id, self._covers_name))
-            return [c.facts() for c in reversed(commits)]
+            return [c.facts() for c in reversed(list(self.commits()))]
         raise ConfigurationError(f"an Iceberg table tells nothing of {topic!r}.", next_step="It tells: commits.")
 
 

@@ -14,6 +14,7 @@ from pipeline_checks.model.measure import (
     Facts,
     Measure,
     Measured,
+    RowCount,
     RowMeasure,
     StageSchema,
     Violations,
@@ -63,6 +64,7 @@ class PinnedPostgres:
         self._server = server
         self._taken: Snapshot | None = None
         self._found: tuple[PostgresColumn, ...] | None = None
+        self._counted: Measured | None = None
 
     @property
     def _snapshot(self) -> Snapshot:
@@ -121,11 +123,16 @@ class PinnedPostgres:
         indexed = (self._identifier.as_string(None), column.number)
         if column.type.family != "integer" or not self._snapshot.query(_INDEXED, indexed, what=self._what):
             return None
-        statement = sql.SQL("SELECT min({k})::bigint, max({k})::bigint, count(*) FROM {t}").format(
-            k=sql.Identifier(key), t=self._identifier
-        )
-        least, greatest, rows = self._snapshot.query(statement, what=self._what)[0]
-        return None if least is None else BucketPlan.of(least, greatest, rows)
+        name = sql.Identifier(key)
+        # Each end by the index: both in one SELECT, or a count beside them, would read every row.
+        statement = sql.SQL(
+            "SELECT (SELECT min({k})::bigint FROM {t}), (SELECT max({k})::bigint FROM {t}),"
+            " (SELECT reltuples::bigint FROM pg_class WHERE oid = {o}::regclass)"
+        ).format(k=name, t=self._identifier, o=sql.Literal(self._identifier.as_string(None)))
+        least, greatest, about = self._snapshot.query(statement, what=self._what)[0]
+        if least is None:
+            return None
+        return BucketPlan.of(least, greatest, about if about > 0 else self._count())
 
     def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
         """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do."""
@@ -161,7 +168,19 @@ class PinnedPostgres:
             f"a Postgres table tells nothing of {topic!r}.", next_step="It tells: slots, publication, table."
         )
 
+    def _count(self) -> int:
+        return int(self._aggregates([RowCount()])[RowCount()].value)
+
     def _aggregates(self, measures: list[RowMeasure]) -> dict[Measure, Measured]:
+        """Return what Postgres computes of the measures. The rows of the snapshot are counted once."""
+        told: dict[Measure, Measured] = {}
+        if self._counted is not None and RowCount() in measures:
+            told[RowCount()] = self._counted
+        found = told | self._selected([m for m in measures if m not in told])
+        self._counted = found.get(RowCount(), self._counted)
+        return found
+
+    def _selected(self, measures: list[RowMeasure]) -> dict[Measure, Measured]:
         if not measures:
             return {}
         statements = self._sql()
