@@ -13,14 +13,20 @@ from pipeline_checks.stages.postgres_snapshot import Snapshot
 from pipeline_checks.stages.postgres_types import PostgresColumn
 
 _COLUMNS = """
-SELECT c.oid, a.attnum, a.attname, coalesce(base.typname, t.typname),
-       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, NOT (a.attnotnull OR t.typnotnull),
-       coalesce(base.typcategory, t.typcategory)::text
+SELECT c.oid, a.attnum, a.attname, t.typname, domains.modifier, NOT (a.attnotnull OR domains.is_not_null),
+       t.typcategory::text
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+CROSS JOIN LATERAL (
+    WITH RECURSIVE base AS (
+        SELECT a.atttypid AS oid, a.atttypmod AS modifier, false AS is_not_null, 0 AS depth
+        UNION ALL
+        SELECT d.typbasetype, greatest(base.modifier, d.typtypmod), base.is_not_null OR d.typnotnull, base.depth + 1
+        FROM base JOIN pg_type d ON d.oid = base.oid AND d.typtype = 'd'
+    ) SELECT * FROM base ORDER BY depth DESC LIMIT 1
+) AS domains
+JOIN pg_type t ON t.oid = domains.oid
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f')
 ORDER BY a.attnum
 """
