@@ -151,9 +151,10 @@ def _increment(pair: _Pair, held: Any, copied: Any, totals: tuple[int, int], cha
     files = changed_by_others(table, copied, changed.proved, copied.position, covers, reads)  # type: ignore[arg-type]
     assert files is not None
     rewritten = rewritten_keys(forms.own, files.rows_gone(reads), files.rows_added(reads))
-    plan = finer(held.bucket_plan(KEY))
+    coarse = held.bucket_plan(KEY)
+    plan = finer(coarse)
     opened = open_buckets(plan, np.concatenate([changed.keys, rewritten]), Sweep(0, SLICES))
-    return increment(held, copied, totals, (KEY, KEY), plan, opened, (forms.above.reads, reads))
+    return increment(held, copied, totals, (KEY, KEY), plan, opened, (forms, coarse))
 
 
 def _move(path: Path, value: str, predicate: str, offset: int) -> None:

@@ -134,12 +134,21 @@ class PinnedPostgres:
             return None
         return BucketPlan.of(least, greatest, about if about > 0 else self._count())
 
-    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
-        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do."""
+    def hashed_buckets(
+        self,
+        key: str,
+        columns: Sequence[str],
+        plan: BucketPlan,
+        ranges: Sequence[tuple[int, int]] | None = None,
+    ) -> Buckets | None:
+        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do.
+
+        With ``ranges`` only rows whose key lies in one of them, both ends inclusive, are in the buckets.
+        """
         hashed = tuple(self._sql().column(c) for c in columns)
         if not can_be_pushed_down(hashed) or not agrees(self._snapshot, hashed, self._what):
             return None
-        return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what)
+        return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what, ranges)
 
     def size(self) -> int:
         """Return the bytes that the table's rows take on disk."""

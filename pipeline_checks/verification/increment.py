@@ -8,6 +8,7 @@ changed where no log tells of it; so that this cannot hide for long, each run co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
@@ -19,7 +20,8 @@ from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage
 from pipeline_checks.values.buckets import BucketPlan, stretches
 from pipeline_checks.verification.history import IN_CUT, LSN, TopicHistory
-from pipeline_checks.verification.narrowing import BucketSource, Narrowed
+from pipeline_checks.verification.narrowing import BucketSource, Narrowed, hashed_sides
+from pipeline_checks.verification.row_forms import Forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,9 @@ FINEST: Final = 2**23
 """Buckets of an increment at most: as small as one key where that is enough, so that a touched key opens no other."""
 MOST_KEPT: Final = 2_000_000
 """Rows of a side that are kept, so that each side is read once; more are read anew by whoever asks."""
+LEAST_HASHED: Final = 65_536
+"""Keys in long stretches of open buckets below which their rows are read at once, without a look at their hashes."""
+MOST_HASHED_RANGES: Final = 50
 MOST_RANGES: Final = 100
 """Ranges of keys that a table is asked for; it looks at each row with every one of them."""
 
@@ -224,7 +229,7 @@ def increment(
     keys: tuple[str, str],
     plan: BucketPlan,
     opened: npt.NDArray[np.bool_],
-    reads: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    compared: tuple[Forms, BucketPlan] | None = None,
 ) -> Increment | None:
     """Return the two sides narrowed to some buckets; None when that cannot be right, or would save nothing.
 
@@ -237,20 +242,49 @@ def increment(
         The rows of the source and of the table.
     keys:
         The name of the key in the source and in the table.
-    reads:
-        The columns that will be asked for of the source and of the table, besides the key.
+    compared:
+        How the rows are compared, and a plan of which ``plan`` is a finer one. With it long stretches of open buckets
+        are compared by their hashes first, and the rows that are left are kept with all their columns.
     """
     import numpy as np
 
     if not isinstance(source, BucketSource) or float(opened.mean()) > MOST_OPEN:
         return None
+    reads: tuple[Sequence[str], Sequence[str]] = ((), ())
+    if compared is not None:
+        forms, coarse = compared
+        reads = (forms.above.reads, forms.own.reads)
+        opened = opened & ~_equal_stretches(source, table, forms, coarse, plan, opened)
     made = Increment(plan, ~opened, np.empty(0, np.int64), keys[1], keys[0])
     wanted = [list(dict.fromkeys([key, *others])) for key, others in zip(keys, reads, strict=True)]
-    held, source_rows = _read(made.of_source(source, wanted[0]), wanted[0])
-    found, table_rows = _read(made.of_table(table, wanted[1]), wanted[1])
+    with ThreadPoolExecutor(1) as beside:
+        of_table = beside.submit(lambda: _read(made.of_table(table, wanted[1]), wanted[1]))
+        held, source_rows = _read(made.of_source(source, wanted[0]), wanted[0])
+        found, table_rows = of_table.result()
     if totals[0] - held != totals[1] - found:
         return None
     return replace(made, unread=totals[1] - found, kept_source=source_rows, kept_table=table_rows)
+
+
+def _equal_stretches(
+    source: BucketSource,
+    table: PinnedStage,
+    forms: Forms,
+    coarse: BucketPlan,
+    plan: BucketPlan,
+    opened: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Return the buckets, among those that are open side by side, in which both sides hold the same rows."""
+    import numpy as np
+
+    finer_ones = 1 << (coarse.shift - plan.shift)
+    dense = opened.reshape(coarse.count, finer_ones).mean(axis=1) > MOST_OPEN
+    none, ranges = np.zeros(plan.count, np.bool_), stretches(dense, coarse)
+    if int(dense.sum()) << coarse.shift < LEAST_HASHED or len(ranges) > MOST_HASHED_RANGES:
+        return none
+    only = Increment(coarse, ~dense, np.empty(0, np.int64), forms.own.key[0].source, forms.above.key[0].source)
+    sides = hashed_sides(source, only.of_table(table, forms.own.reads), forms, coarse, ranges)
+    return none if sides is None else np.repeat(dense & sides[0].equal(sides[1]), finer_ones)
 
 
 def _read(rows: Any, columns: Sequence[str]) -> tuple[int, polars.DataFrame | None]:

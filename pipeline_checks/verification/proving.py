@@ -126,7 +126,7 @@ class Prover:
             return None
         sweep = Sweep.after(proof.sweep, slices())
         opened = open_buckets(plan, touched, sweep)
-        made = increment(held, found, (totals[0], totals[1]), keys, plan, opened, (forms.above.reads, reads))
+        made = increment(held, found, (totals[0], totals[1]), keys, plan, opened, (forms, coarse))
         if made is not None:
             self._compared[pair] = replace(this, sweep=sweep)
             self._options.say(f"{declared.name}: {made.rows:,} rows are proved since {proof.at} and not touched")

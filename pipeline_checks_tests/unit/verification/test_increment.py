@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,20 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_checks.engines.bucket_hashes import hashed_buckets
 from pipeline_checks.engines.row_hashes import HASH, ComparedColumn, RowForm, batches
 from pipeline_checks.model import events
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.position import OffsetsPosition, VersionPosition
 from pipeline_checks.model.schema import Schema, SchemaField
-from pipeline_checks.stages.lake_increment import MOST_SPANS, changed_by_others, changed_files, identity_of
+from pipeline_checks.stages.lake_increment import changed_files, identity_of
 from pipeline_checks.stages.registry import declaration_class, open_stage
 from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
+from pipeline_checks.verification import increment as increments
 from pipeline_checks.verification.increment import (
     Increment,
     Sweep,
@@ -35,6 +36,7 @@ from pipeline_checks.verification.increment import (
     rewritten_keys,
     settled_offsets,
 )
+from pipeline_checks.verification.row_forms import Forms
 from pipeline_checks_tests.unit.verification.events import TOPIC, cut_before, event, history
 
 INT, TEXT = LogicalType.parse("int64"), LogicalType.parse("string")
@@ -68,8 +70,11 @@ class Literal:
         keys = [k for k, _ in self.held]
         return BucketPlan(2, min(keys) >> 2, (max(keys) >> 2) - (min(keys) >> 2) + 1) if keys else None
 
-    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
-        return None
+    def hashed_buckets(
+        self, key: str, columns: Sequence[str], plan: BucketPlan, ranges: Sequence[tuple[int, int]] | None = None
+    ) -> Buckets | None:
+        inside = self.rows_in(["id", "name"], key, [(-(2**62), 2**62)] if ranges is None else ranges)
+        return hashed_buckets(inside, key, columns, [], {}, plan)
 
     def schema(self) -> Schema:
         return Schema((SchemaField("id", INT, nullable=False), SchemaField("name", TEXT, nullable=True)))
@@ -148,6 +153,38 @@ def test_an_increment_finds_what_a_full_comparison_finds(world: Any, slice_: int
     totals = (len(source.held), len(table.held))
     made = increment(source, table, totals, ("id", "id"), plan, opened)
     assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.integers(0, 3))
+def test_long_stretches_are_closed_by_their_hashes_and_nothing_is_lost_by_it(world: Any, slice_: int) -> None:
+    proved, source_now, table_now, touched, _ = world
+    source, table = Literal(list(source_now.items())), Literal(table_now)
+    coarse = source.bucket_plan("id")
+    if coarse is None:
+        return
+    rewritten = rewritten_keys(FORM, frame(list(proved.items())).lazy(), frame(table_now).lazy())
+    plan = finer(coarse)
+    assert plan.shift == 0
+    opened = open_buckets(plan, np.concatenate([np.array(sorted(touched), np.int64), rewritten]), Sweep(slice_, 2))
+    totals = (len(source.held), len(table.held))
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(increments, "LEAST_HASHED", 1)
+        made = increment(source, table, totals, ("id", "id"), plan, opened, (Forms(FORM, FORM, {}), coarse))
+    assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
+
+
+def test_of_a_long_stretch_that_agrees_no_row_is_read() -> None:
+    side = Literal([(k, "a") for k in range(64)])
+    other = Literal([(k, "b" if k == 5 else "a") for k in range(64)])
+    coarse = BucketPlan(2, 0, 16)
+    opened = open_buckets(finer(coarse), np.array([50], np.int64), Sweep(0, 4))
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(increments, "LEAST_HASHED", 1)
+        made = increment(side, other, (64, 64), ("id", "id"), finer(coarse), opened, (Forms(FORM, FORM, {}), coarse))
+    assert made is not None
+    kept: Any = made.of_table(other, ["id"])
+    assert kept.collect().get_column("id").to_list() == [4, 5, 6, 7, 50]
 
 
 @settings(max_examples=50, deadline=None)
@@ -294,64 +331,6 @@ def test_the_files_of_a_delta_table_tell_what_came_and_went(tmp_path: Path) -> N
     same = changed_files(declared, until.version, until, FORM.reads)
     assert same is not None
     assert same.rows_added(FORM.reads) is None
-
-
-def mover(offset: int) -> CommitProperties:
-    return CommitProperties(custom_metadata={"covers": json.dumps({TOPIC: {"0": offset}})})
-
-
-def by_others(path: Path, since: int, proved: int = 1) -> list[int] | None:
-    """The keys that commits of others changed behind a version at which the table covered ``proved`` offsets."""
-    declared: Any = declaration_class("delta_table").model_validate(
-        {"name": "t", "kind": "delta_table", "path": str(path), "covers": {"commit_metadata": "covers"}}
-    )
-    reader = open_stage(declared)
-    until = reader.reached().position
-    covers = OffsetsPosition.of({TOPIC: {0: proved}})
-    pinned: Any = reader.at(until)
-    found = changed_by_others(declared, pinned, since, until, covers, FORM.reads)
-    if found is None:
-        return None
-    return sorted(rewritten_keys(FORM, found.rows_gone(FORM.reads), found.rows_added(FORM.reads)))
-
-
-def test_commits_that_say_what_they_cover_change_the_keys_of_their_events_and_others_are_looked_into(
-    tmp_path: Path,
-) -> None:
-    write_deltalake(tmp_path, frame([(1, "a"), (2, "b"), (3, "c")]).to_arrow(), commit_properties=mover(1))
-    table = DeltaTable(tmp_path)
-    table.update(updates={"name": "'z'"}, predicate="id = 1", commit_properties=mover(2))
-    assert by_others(tmp_path, 0) == []
-    table.update(updates={"name": "'damaged'"}, predicate="id = 2")
-    assert by_others(tmp_path, 0) == [2]
-    table.update(updates={"name": "'y'"}, predicate="id = 1", commit_properties=mover(3))
-    assert by_others(tmp_path, 0) == [2]
-    assert by_others(tmp_path, 2) == []
-    write_deltalake(tmp_path, frame([(4, "d")]).to_arrow(), mode="append")
-    DeltaTable(tmp_path).optimize.compact()
-    assert by_others(tmp_path, 0) == [2, 4]
-    assert by_others(tmp_path, 0, proved=9) == [1, 2, 4], "a commit that covers less than was proved is another's"
-    assert by_others(tmp_path, 99) is None
-
-
-def test_what_a_restore_undid_or_brought_back_is_told(tmp_path: Path) -> None:
-    write_deltalake(tmp_path, frame([(1, "a")]).to_arrow(), commit_properties=mover(1))
-    write_deltalake(tmp_path, frame([(2, "b")]).to_arrow(), mode="append", commit_properties=mover(2))
-    DeltaTable(tmp_path).restore(0)
-    assert by_others(tmp_path, 1) == [2]
-    DeltaTable(tmp_path).restore(1)
-    assert by_others(tmp_path, 1) == []
-
-
-def test_many_stretches_of_others_are_looked_at_together(tmp_path: Path) -> None:
-    write_deltalake(tmp_path, frame([(0, "a")]).to_arrow(), commit_properties=mover(1))
-    for key in range(1, 2 * MOST_SPANS + 4, 2):
-        write_deltalake(tmp_path, frame([(key, "a")]).to_arrow(), mode="append")
-        own = mover(key + 1)
-        write_deltalake(tmp_path, frame([(key + 1, "a")]).to_arrow(), mode="append", commit_properties=own)
-    told = by_others(tmp_path, 0)
-    assert told is not None
-    assert set(told) >= set(range(1, 2 * MOST_SPANS + 4, 2))
 
 
 def test_a_table_that_was_made_anew_is_another(tmp_path: Path) -> None:
