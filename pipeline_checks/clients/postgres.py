@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError, TransientError
+from pipeline_checks.model.errors import (
+    ConfigurationError,
+    PipelineChecksError,
+    SnapshotLostError,
+    TerminalError,
+    TransientError,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -18,6 +24,8 @@ _WRONG_SETTINGS = ("28", "3D", "3F")
 """SQLSTATE classes: invalid authorization, invalid catalog name, invalid schema name."""
 _COME_BACK_LATER = ("08", "53", "57", "40")
 """SQLSTATE classes: connection, insufficient resources, operator intervention, transaction rollback."""
+_CONFLICT_WITH_RECOVERY = "conflict with recovery"
+_LOCK_NOT_AVAILABLE = "55P03"
 _WRONG_AT_CONNECT = ("authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry")
 
 
@@ -105,6 +113,14 @@ def _translate(what: str, problem: psycopg.Error, connecting: bool) -> PipelineC
         )
     if refused or state.startswith(_WRONG_SETTINGS):
         return ConfigurationError(f"{what}: {text}.", next_step="Correct user, password or database in the URL.")
+    if _CONFLICT_WITH_RECOVERY in text:
+        return SnapshotLostError(
+            f"{what}: {text}.",
+            next_step="The standby gave up what was being read. Set hot_standby_feedback = on there, raise its"
+            " max_standby_streaming_delay, or check against the primary.",
+        )
+    if state == _LOCK_NOT_AVAILABLE:
+        return TransientError(f"{what}: {text}.", next_step="Another session is altering the table; check again later.")
     if state.startswith(_COME_BACK_LATER) or (not state and isinstance(problem, psycopg.OperationalError)):
         return TransientError(f"{what}: {text}.", next_step="See that the server runs and can be reached.")
     return TerminalError(f"{what}: {text}.", sqlstate=state)

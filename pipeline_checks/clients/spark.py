@@ -52,13 +52,16 @@ def session_settings(*, lakes: bool = False, memory: str | None = None) -> dict[
         "spark.default.parallelism": "2",
         "spark.sql.adaptive.enabled": "false",
     }
-    if lakes:
-        settings |= {
-            "spark.sql.extensions": _EXTENSIONS,
-            "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-            "spark.databricks.delta.snapshotPartitions": "2",
-        }
-    return settings
+    return settings | (lake_settings() if lakes else {})
+
+
+def lake_settings() -> dict[str, str]:
+    """Return the settings with which a session reads and writes Delta and Iceberg tables."""
+    return {
+        "spark.sql.extensions": _EXTENSIONS,
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",
+    }
 
 
 def _java_options() -> list[str]:

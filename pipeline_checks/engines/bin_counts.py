@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline_checks.clients.spark_rows import SparkRows
 from pipeline_checks.engines.base import RowFactory
 from pipeline_checks.engines.frames import lazy_frame
+from pipeline_checks.engines.spark_bins import spark_bin_counts
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.row_promises import BinCounts, BinnedValues
 
@@ -23,8 +25,11 @@ def bin_counts(rows: RowFactory, measure: BinCounts) -> BinnedValues:
     """
     import polars as pl
 
+    source = rows([measure.column])
+    if isinstance(source, SparkRows) and (told := spark_bin_counts(source, measure)) is not None:
+        return told
     column = pl.col(measure.column)
-    frame = lazy_frame(rows([measure.column]), [measure.column])
+    frame = lazy_frame(source, [measure.column])
     dtype = frame.collect_schema()[measure.column]
     if measure.categories:
         places = {category: i for i, category in enumerate(measure.categories)}

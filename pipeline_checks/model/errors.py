@@ -36,5 +36,9 @@ class TransientError(PipelineChecksError):
     """Something outside was not reachable or not ready in time; trying again may help."""
 
 
+class SnapshotLostError(TransientError):
+    """The state in which a comparison was reading is not held any more; it has to begin anew in another one."""
+
+
 class TerminalError(PipelineChecksError):
     """Something outside is in a state that trying again will not mend."""

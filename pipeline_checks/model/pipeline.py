@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
+from pipeline_checks.model.engine import EngineDeclaration
 from pipeline_checks.model.stage import StageDeclaration
 
 
@@ -13,7 +14,8 @@ class Pipeline(BaseModel):
     """A pipeline with its stages in an order in which each stands behind those it is made from.
 
     ``flow``, ``seed`` and ``scenarios`` name the modules (dotted) that move data, write seed data and hold
-    scenarios, for pipelines that have them.
+    scenarios, for pipelines that have them. ``engine`` says what reads the rows of lake tables, where that is not this
+    machine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +26,7 @@ class Pipeline(BaseModel):
     flow: str | None = None
     seed: str | None = None
     scenarios: str | None = None
+    engine: EngineDeclaration | None = None
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Pipeline:

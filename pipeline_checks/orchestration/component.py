@@ -41,6 +41,15 @@ class VerifiedPipeline(dg.Component, dg.Model, dg.Resolvable):
     flow: str | None = None
     seed: str | None = None
     scenarios: str | None = None
+    engine: Annotated[
+        Mapping[str, Any] | None,
+        dg.Resolver(
+            _as_written,
+            model_field_type=dict[str, Any] | None,
+            inject_before_resolve=False,
+            description="What reads the rows of lake tables: `spark: sc://HOST:PORT`, or `{env: NAME}` of that.",
+        ),
+    ] = None
     contracts: Annotated[
         Mapping[str, Any],
         dg.Resolver(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
+from pipeline_checks.model.engine import SessionResource
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.orchestration.blocked import report_blocked
 from pipeline_checks.verification.options import Options
@@ -46,10 +47,19 @@ def _noteworthy(log: Callable[[str], None]) -> Callable[[str], None]:
     return progress
 
 
+def _session_key(pipeline: Pipeline) -> str | None:
+    """The name of the resource that gives the Spark session, where the pipeline takes it from one."""
+    spark = pipeline.engine.spark if pipeline.engine is not None else None
+    return spark.resource if isinstance(spark, SessionResource) else None
+
+
 def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
     """Return the resource that gives the ops of a run their ``RunSession`` of the pipeline."""
 
+    given = _session_key(pipeline)
+
     @dg.resource(
+        required_resource_keys={given} if given else set(),
         config_schema={
             "deadline": dg.Field(
                 float, is_required=False, description="Seconds to wait for a stage to settle; else as declared."
@@ -64,6 +74,7 @@ def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
             deadline=context.resource_config.get("deadline"),
             full=context.resource_config["full"],
             progress=_noteworthy(log.info) if log is not None else None,
+            spark=(lambda: getattr(context.resources, given).spark_session) if given else None,
         )
         run_session = RunSession(pipeline, options)
         try:

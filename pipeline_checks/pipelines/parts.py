@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from pipeline_checks.clients.spark_connect import URL_VARIABLE
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.secret import EnvironmentVariable
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,11 +51,18 @@ class SeedModule(Protocol):
 
 
 def services_of(pipelines: Iterable[Pipeline]) -> list[Service]:
-    """Return the services that the pipelines run on, each once; a pipeline without a flow has none."""
+    """Return the services that the pipelines run on, each once; a pipeline without a flow has none.
+
+    A Spark Connect server is one of them where a pipeline's engine is ``{spark: {env: SPARK_CONNECT_URL}}``.
+    """
     found: dict[str, Service] = {}
     for pipeline in pipelines:
         if pipeline.flow is not None:
             found.update({s.name: s for s in _module(pipeline, "flow", pipeline.flow).services()})
+        if pipeline.engine is not None and pipeline.engine.spark == EnvironmentVariable(env=URL_VARIABLE):
+            from pipeline_checks.stack.services.spark_connect import spark_connect
+
+            found[spark_connect().name] = spark_connect()
     return list(found.values())
 
 

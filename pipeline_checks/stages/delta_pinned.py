@@ -12,6 +12,7 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, St
 from pipeline_checks.model.position import VersionPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.delta_features import refuse_columns, refuse_unreadable
 from pipeline_checks.stages.delta_log import DeltaLog
 from pipeline_checks.stages.delta_statistics import DeltaStatistics
@@ -133,9 +134,13 @@ class PinnedDelta:
         with translated(self._what):
             yield from reader
 
+    def commits(self) -> Iterator[Commit]:
+        """Yield the commits that led here, newest first, as far as the log still has them."""
+        return self._log.newest_first(self.position.version)
+
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
-            return [c.facts() for c in reversed(list(self._log.newest_first(self.position.version)))]
+            return [c.facts() for c in reversed(list(self.commits()))]
         raise ConfigurationError(f"a Delta table tells nothing of {topic!r}.", next_step="It tells: commits.")
 
     def _count(self) -> int | None:

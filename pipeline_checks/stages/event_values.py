@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.stages.connect_schema import Encoding
 from pipeline_checks.values.arrow_types import to_arrow
+from pipeline_checks.values.decimals import decimals_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -91,7 +92,7 @@ def _converter(
         if encoding is Encoding.SCALED_STRUCT:
             return pa.array([None if v is None else _unscaled(v["value"], v["scale"]) for v in values], target)
         texts = [v if v is None or isinstance(v, str) else _decimal_text(v) for v in values]
-        return pa.array(texts, pa.string()).cast(target)
+        return decimals_of(pa.array(texts, pa.string()), target)
 
     def times(values: Sequence[Any]) -> pyarrow.Array:
         if any(isinstance(v, str) for v in values):

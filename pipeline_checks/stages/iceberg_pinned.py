@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_checks.clients.lake import storage_options, translated
@@ -12,6 +12,7 @@ from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, St
 from pipeline_checks.model.position import SnapshotPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
+from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.iceberg_files import SnapshotFiles, files_of_snapshot
 from pipeline_checks.stages.iceberg_history import newest_first
 from pipeline_checks.stages.iceberg_statistics import IcebergStatistics
@@ -126,6 +127,13 @@ class PinnedIceberg:
             files = [task.file.file_path for task in scan.plan_files()]
             return files_holding(files, self._table.location(), column, values)
 
+    def columns_then(self) -> dict[str, str]:
+        """Return the columns as the snapshot was written, with their field ids; they may have been altered since."""
+        snapshot = None if self.position.snapshot_id is None else self._table.snapshot_by_id(self.position.snapshot_id)
+        written = None if snapshot is None else snapshot.schema_id
+        schema = self._table.schema() if written is None else self._table.schemas()[written]
+        return {field.name: str(field.field_id) for field in schema.fields}
+
     def _schema(self) -> pyiceberg.schema.Schema:
         if self._scanned is not None:
             snapshot = self._table.snapshot_by_id(self._scanned)
@@ -182,10 +190,13 @@ class PinnedIceberg:
             )
         return "native"
 
+    def commits(self) -> Iterator[Commit]:
+        """Yield the commits that led here, newest first, as far as the table still has them."""
+        return newest_first(self._table, self.position.snapshot_id, self._covers_name)
+
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
-            commits = list(newest_first(self._table, self.position.snapshot_id, self._covers_name))
-            return [c.facts() for c in reversed(commits)]
+            return [c.facts() for c in reversed(list(self.commits()))]
         raise ConfigurationError(f"an Iceberg table tells nothing of {topic!r}.", next_step="It tells: commits.")
 
 

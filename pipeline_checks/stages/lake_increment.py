@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pipeline_checks.clients.lake import iceberg_catalog, load_iceberg, open_delta, storage_options, translated
 from pipeline_checks.clients.settings import resolve
-from pipeline_checks.model.position import Position, SnapshotPosition, VersionPosition
+from pipeline_checks.model.position import OffsetsPosition, Position, SnapshotPosition, VersionPosition
+from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.delta import DeltaTable
 from pipeline_checks.stages.iceberg import IcebergTable
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import polars
     from pyiceberg.table import Table
 
+MOST_SPANS: Final = 8
+"""Stretches of commits by others beyond which everything between the first and the last is looked at together."""
 _DELETION_VECTORS = "deletionVectors"
 _COLUMN_MAPPING = "delta.columnMapping.mode"
 
@@ -68,6 +72,81 @@ def identity_of(table: DeltaTable | IcebergTable) -> str:
         opened = open_delta(table.uri())
         return f"delta {opened.metadata().id}"
     return f"iceberg {_iceberg(table).metadata.table_uuid}"
+
+
+@runtime_checkable
+class HasCommits(Protocol):
+    """A table at a version that tells the commits which led there, newest first."""
+
+    def commits(self) -> Iterator[Commit]: ...
+
+
+def changed_by_others(
+    table: DeltaTable | IcebergTable,
+    pinned: HasCommits,
+    since: Any,
+    until: Position,
+    covers: OffsetsPosition,
+    columns: Sequence[str],
+) -> ChangedFiles | None:
+    """Return the files by which commits that are not the mover's changed a table; None where that cannot be told.
+
+    The mover's are those that say what they cover, each no less than the one before: which rows such a commit changes
+    follows from the events that it covers. A compaction is not among them.
+
+    Parameters
+    ----------
+    since:
+        The value of the earlier position, as positions show it.
+    covers:
+        What the table covered there, at least.
+    """
+    spans = _spans_of_others(pinned.commits(), int(since), covers)
+    if spans is None:
+        return None
+    net: Counter[str] = Counter()
+    root, files = "", 0
+    for before, after in spans:
+        found = changed_files(table, before, after.position, columns)
+        if found is None:
+            return None
+        net.update(found.added)
+        net.subtract(found.gone)
+        root, files = found.root, found.files
+    if any(abs(number) > 1 for number in net.values()):  # removed by the mover and brought back by a restore
+        return changed_files(table, since, until, columns)
+    gone = tuple(sorted(file for file, number in net.items() if number < 0))
+    return ChangedFiles(root, gone, tuple(sorted(file for file, number in net.items() if number > 0)), files)
+
+
+def _spans_of_others(
+    newest_first: Iterable[Commit], since: int, covers: OffsetsPosition
+) -> list[tuple[int, Commit]] | None:
+    """Return the stretches of commits by others as the version before and the last commit of each, oldest first.
+
+    None when the version ``since`` is not among the commits.
+    """
+    behind: list[Commit] = []
+    for commit in newest_first:
+        if commit.version == since:
+            break
+        behind.append(commit)
+    else:
+        return None
+    spans: list[tuple[int, Commit]] = []
+    before, is_open = since, False
+    for commit in reversed(behind):
+        if commit.covers is not None and commit.covers.covers(covers):
+            covers, is_open = commit.covers, False
+        elif is_open:
+            spans[-1] = (spans[-1][0], commit)
+        else:
+            spans.append((before, commit))
+            is_open = True
+        before = commit.version
+    if len(spans) > MOST_SPANS:
+        spans = [(spans[0][0], spans[-1][1])]
+    return spans
 
 
 def changed_files(

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class PostgresConnection(BaseModel):
-    """Where the database is: a URL, with a password only in an environment variable."""
+    """Where the database is: a URL, with a password only in an environment variable.
+
+    Of a hot standby ``primary`` is the URL of the server that it follows: the mark of a cut can only be written there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[SettingValue, Setting]
+    primary: Annotated[SettingValue, Setting] | None = None
 
 
 class PostgresTable(StageDeclaration):
@@ -45,12 +49,12 @@ class PostgresReader:
 
     def __init__(self, declaration: PostgresTable) -> None:
         self.declaration = declaration
-        self._server: Server | None = None
+        self._servers: dict[str, Server] = {}
         self._snapshots: list[Snapshot] = []
 
     def reached(self) -> Reached:
         """Return the newest place in the server's log; a table of its own has no other position."""
-        rows = self._ask()(
+        rows = self._server(self.declaration.connection.url)(
             "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text",
             what="reading the position of the log",
         )
@@ -62,22 +66,26 @@ class PostgresReader:
 
         if not isinstance(position, LsnPosition):
             raise TerminalError(f"{self.declaration.name} has LSNs, not a position of kind {position.kind!r}.")
-        return PinnedPostgres(*self.declaration.schema_and_table, position, self._take_snapshot, self._ask())
+        # Replication slots are those of the server whose log is decoded.
+        connection = self.declaration.connection
+        server = self._server(connection.primary or connection.url)
+        return PinnedPostgres(*self.declaration.schema_and_table, position, self._take_snapshot, server)
 
     def close(self) -> None:
         """Give back the connections."""
         for snapshot in self._snapshots:
             snapshot.close()
         self._snapshots.clear()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers.values():
+            server.close()
 
-    def _ask(self) -> Query:
-        if self._server is None:
-            from pipeline_checks.stages.postgres_snapshot import Server
+    def _server(self, setting: SettingValue) -> Query:
+        from pipeline_checks.stages.postgres_snapshot import Server
 
-            self._server = Server(resolve(self.declaration.connection.url))
-        return self._server.query
+        url = resolve(setting)
+        if url not in self._servers:
+            self._servers[url] = Server(url)
+        return self._servers[url].query
 
     def _take_snapshot(self) -> Snapshot:
         from pipeline_checks.stages.postgres_snapshot import Snapshot

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from pipeline_checks.clients.postgres import translated
 from pipeline_checks.stages.postgres_types import PostgresColumn
 from pipeline_checks.values.arrow_types import to_arrow
 from pipeline_checks.values.buckets import BucketPlan, Buckets
@@ -69,18 +70,22 @@ def agrees(snapshot: Snapshot, columns: Sequence[PostgresColumn], what: str) -> 
 
 
 def hashed_buckets(
-    snapshot: Snapshot, table: sql.Identifier, key: str, columns: Sequence[PostgresColumn], plan: BucketPlan, what: str
+    snapshot: Snapshot,
+    table: sql.Identifier,
+    key: str,
+    columns: Sequence[PostgresColumn],
+    plan: BucketPlan,
+    what: str,
+    ranges: Sequence[tuple[int, int]] | None = None,
 ) -> Buckets:
-    """Return the buckets of a table; each half of its pages is read by a connection of its own."""
+    """Return the buckets of a table; each half of its pages is read by a connection of its own.
+
+    With ``ranges`` only rows whose key lies in one of them, both ends inclusive, are in the buckets; each half of the
+    ranges is then read by a connection.
+    """
     import numpy as np
 
-    pages = snapshot.query(
-        sql.SQL("SELECT pg_relation_size({}::regclass) / current_setting('block_size')::bigint").format(
-            sql.Literal(table.as_string(None))
-        ),
-        what=what,
-    )[0][0]
-    half = sql.Literal(f"({pages // 2},0)")
+    halves = _halves_of_pages(snapshot, table, what) if ranges is None else _halves_of_ranges(key, ranges)
     counts, folded = np.zeros(plan.count, np.int64), np.zeros(plan.count, np.uint64)
     parts: list[Any] = []
     failed: list[BaseException] = []
@@ -97,14 +102,13 @@ def hashed_buckets(
             condition=condition,
         )
         try:
-            with snapshot.another() as connection:
+            with translated(what), snapshot.another() as connection:
                 connection.execute("SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_sort = off")
                 parts.append(connection.cursor(binary=True).execute(statement).fetchall())
         except BaseException as problem:
             failed.append(problem)
 
-    conditions = [sql.SQL("ctid < {}").format(half), sql.SQL("ctid >= {}").format(half)]
-    threads = [threading.Thread(target=read, args=(condition,)) for condition in conditions]
+    threads = [threading.Thread(target=read, args=(condition,)) for condition in halves]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -117,6 +121,30 @@ def hashed_buckets(
             counts[places] += numbers
             folded[places] ^= hashes.view(np.uint64)
     return Buckets(plan, counts, folded)
+
+
+def _halves_of_pages(snapshot: Snapshot, table: sql.Identifier, what: str) -> list[sql.Composable]:
+    pages = snapshot.query(
+        sql.SQL("SELECT pg_relation_size({}::regclass) / current_setting('block_size')::bigint").format(
+            sql.Literal(table.as_string(None))
+        ),
+        what=what,
+    )[0][0]
+    half = sql.Literal(f"({pages // 2},0)")
+    return [sql.SQL("ctid < {}").format(half), sql.SQL("ctid >= {}").format(half)]
+
+
+def _halves_of_ranges(key: str, ranges: Sequence[tuple[int, int]]) -> list[sql.Composable]:
+    def within(some: Sequence[tuple[int, int]]) -> sql.Composable:
+        return sql.SQL(" OR ").join(
+            sql.SQL("{} BETWEEN {} AND {}").format(sql.Identifier(key), sql.Literal(low), sql.Literal(high))
+            for low, high in some
+        )
+
+    middles = [(low, low + (high - low) // 2, high) for low, high in ranges]
+    upper = [(middle + 1, high) for _, middle, high in middles if middle < high]
+    halves = [[(low, middle) for low, middle, _ in middles], upper]
+    return [within(some) for some in halves if some]
 
 
 def _hash(columns: Sequence[tuple[str, PostgresColumn]]) -> sql.Composed:

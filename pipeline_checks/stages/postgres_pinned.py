@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from pipeline_checks.model.errors import ConfigurationError, TerminalError
+from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.measure import (
     DuplicateKeys,
     DuplicateSample,
     Facts,
     Measure,
     Measured,
+    RowCount,
     RowMeasure,
     StageSchema,
     Violations,
@@ -23,6 +24,7 @@ from pipeline_checks.model.position import LsnPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages import postgres_facts
+from pipeline_checks.stages.postgres_columns import columns_of
 from pipeline_checks.stages.postgres_hashes import agrees, can_be_pushed_down, hashed_buckets
 from pipeline_checks.stages.postgres_rows import read_rows
 from pipeline_checks.stages.postgres_snapshot import Snapshot
@@ -34,19 +36,6 @@ if TYPE_CHECKING:
     import pyarrow
 
     from pipeline_checks.stages.postgres_sql import PostgresTableSql
-
-_COLUMNS = """
-SELECT a.attnum, a.attname, coalesce(base.typname, t.typname),
-       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, NOT (a.attnotnull OR t.typnotnull),
-       coalesce(base.typcategory, t.typcategory)::text
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
-WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r','p','v','m','f')
-ORDER BY a.attnum
-"""
 
 _INDEXED = """
 SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
@@ -75,6 +64,7 @@ class PinnedPostgres:
         self._server = server
         self._taken: Snapshot | None = None
         self._found: tuple[PostgresColumn, ...] | None = None
+        self._counted: Measured | None = None
 
     @property
     def _snapshot(self) -> Snapshot:
@@ -88,13 +78,7 @@ class PinnedPostgres:
 
     def _columns(self) -> tuple[PostgresColumn, ...]:
         if self._found is None:
-            rows = self._snapshot.query(_COLUMNS, (self._schema_name, self._table_name), what=self._what)
-            if not rows:
-                raise TerminalError(
-                    f"there is no table {self._schema_name}.{self._table_name}.",
-                    next_step="Create it, or correct the name in the declaration.",
-                )
-            self._found = tuple(PostgresColumn(*row) for row in rows)
+            self._found = columns_of(self._snapshot, self._schema_name, self._table_name)
         return self._found
 
     def _sql(self) -> PostgresTableSql:
@@ -139,18 +123,32 @@ class PinnedPostgres:
         indexed = (self._identifier.as_string(None), column.number)
         if column.type.family != "integer" or not self._snapshot.query(_INDEXED, indexed, what=self._what):
             return None
-        statement = sql.SQL("SELECT min({k})::bigint, max({k})::bigint, count(*) FROM {t}").format(
-            k=sql.Identifier(key), t=self._identifier
-        )
-        least, greatest, rows = self._snapshot.query(statement, what=self._what)[0]
-        return None if least is None else BucketPlan.of(least, greatest, rows)
+        name = sql.Identifier(key)
+        # Each end by the index: both in one SELECT, or a count beside them, would read every row.
+        statement = sql.SQL(
+            "SELECT (SELECT min({k})::bigint FROM {t}), (SELECT max({k})::bigint FROM {t}),"
+            " (SELECT reltuples::bigint FROM pg_class WHERE oid = {o}::regclass)"
+        ).format(k=name, t=self._identifier, o=sql.Literal(self._identifier.as_string(None)))
+        least, greatest, about = self._snapshot.query(statement, what=self._what)[0]
+        if least is None:
+            return None
+        return BucketPlan.of(least, greatest, about if about > 0 else self._count())
 
-    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
-        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do."""
+    def hashed_buckets(
+        self,
+        key: str,
+        columns: Sequence[str],
+        plan: BucketPlan,
+        ranges: Sequence[tuple[int, int]] | None = None,
+    ) -> Buckets | None:
+        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do.
+
+        With ``ranges`` only rows whose key lies in one of them, both ends inclusive, are in the buckets.
+        """
         hashed = tuple(self._sql().column(c) for c in columns)
         if not can_be_pushed_down(hashed) or not agrees(self._snapshot, hashed, self._what):
             return None
-        return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what)
+        return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what, ranges)
 
     def size(self) -> int:
         """Return the bytes that the table's rows take on disk."""
@@ -179,7 +177,19 @@ class PinnedPostgres:
             f"a Postgres table tells nothing of {topic!r}.", next_step="It tells: slots, publication, table."
         )
 
+    def _count(self) -> int:
+        return int(self._aggregates([RowCount()])[RowCount()].value)
+
     def _aggregates(self, measures: list[RowMeasure]) -> dict[Measure, Measured]:
+        """Return what Postgres computes of the measures. The rows of the snapshot are counted once."""
+        told: dict[Measure, Measured] = {}
+        if self._counted is not None and RowCount() in measures:
+            told[RowCount()] = self._counted
+        found = told | self._selected([m for m in measures if m not in told])
+        self._counted = found.get(RowCount(), self._counted)
+        return found
+
+    def _selected(self, measures: list[RowMeasure]) -> dict[Measure, Measured]:
         if not measures:
             return {}
         statements = self._sql()

@@ -64,18 +64,25 @@ class PostgresTableSql:
     def duplicates(self, measure: DuplicateKeys) -> sql.Composed:
         """Return a statement whose rows are: keys with duplicates, rows beyond the first, one key, its rows."""
         key = sql.SQL(", ").join(self._named(k) for k in measure.key)
+        told = sql.SQL(", ").join(self._told_apart(self.column(k)) for k in measure.key)
         return sql.SQL(
             "SELECT count(*) OVER ()::bigint, (sum(n) OVER () - count(*) OVER ())::bigint, {key}, n FROM"
-            " (SELECT {key}, count(*) AS n FROM {table} GROUP BY {key} HAVING count(*) > 1) AS repeated"
+            " (SELECT {told}, count(*) AS n FROM {table} GROUP BY {places} HAVING count(*) > 1) AS repeated"
             " ORDER BY {key} LIMIT {limit}"
-        ).format(key=key, table=self._table, limit=sql.Literal(KEY_SAMPLE))
+        ).format(
+            key=key,
+            told=told,
+            table=self._table,
+            places=sql.SQL(", ").join(sql.SQL(str(i)) for i in range(1, len(measure.key) + 1)),
+            limit=sql.Literal(KEY_SAMPLE),
+        )
 
     def sample(self, measure: Violations, condition: sql.Composable, column: str) -> sql.Composed:
         """Return a statement whose rows are the key columns and the offending value of rows that break a promise."""
         key = [self._named(k) for k in measure.key]
         order = sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(key)) if key else sql.SQL("")
         return sql.SQL("SELECT {} FROM {} WHERE {}{} LIMIT {}").format(
-            sql.SQL(", ").join([*key, self._named(column)]), self._table, condition, order, sql.Literal(KEY_SAMPLE)
+            sql.SQL(", ").join([*key, self._shown(self.column(column))]), self._table, condition, order, sql.Literal(KEY_SAMPLE)
         )
 
     def copy(self, columns: Sequence[PostgresColumn]) -> sql.Composed:
@@ -137,13 +144,25 @@ class PostgresTableSql:
         comparable = self._comparable(column)
         return None if comparable is None else sql.SQL("min({})" if least else "max({})").format(comparable)
 
+    def _told_apart(self, column: PostgresColumn) -> sql.Composable:
+        """A column of a key as keys are told apart: texts byte for byte, whatever their collation takes as equal."""
+        name = self._named(column.name)
+        if column.category != "S" or column.type_name == "bpchar":
+            return name
+        return sql.SQL('{n}::text COLLATE "C" AS {n}').format(n=name)
+
     def _comparable(self, column: PostgresColumn) -> sql.Composable | None:
         """The column as it is compared: text by its bytes, as the engines do; None for what has no such order."""
         if column.is_plain_text:
             return sql.SQL('{} COLLATE "C"').format(self._named(column.name))
         if column.type.family in _ORDERED or column.type.name == "bool":
-            return self._named(column.name)
+            return self._shown(column)
         return None
+
+    def _shown(self, column: PostgresColumn) -> sql.Composable:
+        """The column as the engines show its values: a single-precision number with all the digits that it has."""
+        name = self._named(column.name)
+        return sql.SQL("{}::float8").format(name) if column.type_name == "float4" else name
 
     def _literal(self, value: Any, column: PostgresColumn) -> sql.Composable:
         if column.type.family == "float":

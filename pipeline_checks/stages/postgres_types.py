@@ -30,6 +30,11 @@ _PLAIN = {
 }
 _TIMED = {"timestamp": "timestamp", "timestamptz": "timestamptz", "time": "time"}
 _MAXIMAL_PRECISION = 76
+_COMPARED_DIGITS = 38
+_WRITTEN_EVERYWHERE_OTHERWISE = frozenset(
+    f"_{name}"
+    for name in ("numeric", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bytea", "json", "jsonb")
+)
 _COMPARED_AS_STORED = frozenset({"text", "varchar", "name"})
 
 
@@ -62,6 +67,15 @@ class PostgresColumn:
         """Whether the column is text that is compared as it is stored: no blank padding, no folding of case."""
         return self.type_name in _COMPARED_AS_STORED
 
+    @property
+    def refusal(self) -> str:
+        """Why values of the column are not handed out; empty when they are."""
+        if self.type_name in _WRITTEN_EVERYWHERE_OTHERWISE:
+            return f"each system has another form for an array of {self.type_name.removeprefix('_')}"
+        if self.type.name == "decimal" and (self.type.precision or 0) > _COMPARED_DIGITS:
+            return f"{self.type} has more than {_COMPARED_DIGITS} digits"
+        return ""
+
     def written(self, quoted: str) -> str:
         """Return the SQL expression that writes the column (``quoted`` is its quoted name) for a CSV reader."""
         if self.type_name == "timestamptz":
@@ -70,6 +84,8 @@ class PostgresColumn:
             return f"encode({quoted}, 'hex')"
         if self.category == "A":
             return f"array_to_json({quoted})::text"  # as topics and lakes write lists
+        if self.type_name == "timetz":  # as connectors write it
+            return f"({quoted} AT TIME ZONE 'UTC')::time || 'Z'"
         if self.type.name in ("string", "uuid", "json", "interval", "struct") and not self.is_plain_text:
             return quoted if self.type_name == "bpchar" else f"{quoted}::text"
         return quoted

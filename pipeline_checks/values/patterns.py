@@ -16,6 +16,8 @@ _NAMED_ESCAPE = re.compile(r"\\[pPx]\{[^}]*\}")
 _MOST_REPETITIONS = 255
 """What Postgres allows; RE2 allows 1000."""
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\t\\n\\f\\r "}
+_ALIKE = frozenset("tnfr")
+"""Escapes of characters that RE2 and Java have in common."""
 
 
 def for_rust(pattern: str) -> str:
@@ -72,6 +74,37 @@ def for_postgres(pattern: str) -> str | None:
     return f"^(?:{''.join(parts)})$"
 
 
+def for_java(pattern: str) -> str | None:
+    """Return the pattern, anchored at both ends, for Java; None when Java might judge it otherwise.
+
+    Taken are literals, ``.``, classes without named ones, groups, alternatives and quantifiers.
+    """
+    parts = []
+    tokens = list(_tokens(pattern))
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1] if place + 1 < len(tokens) else ""
+        if (_REPETITION.fullmatch(token) or token in ("*", "+", "?")) and following == "+":
+            return None  # possessive there
+        if token in ("^", "$") or (token == "(" and following == "?" and tokens[place + 1 : place + 3] != ["?", ":"]):
+            return None
+        if token == "{":
+            parts.append("\\{")
+        elif token == ".":
+            parts.append("[^\\n]")
+        elif token.startswith("["):
+            bracket = _bracket_for_java(token)
+            if bracket is None:
+                return None
+            parts.append(bracket)
+        elif token.startswith("\\"):
+            if token[1:].isalnum() and token[1:].lower() not in _CLASSES and token[1:] not in _ALIKE:
+                return None
+            parts.append(_escape(token))
+        else:
+            parts.append(token)
+    return rf"\A(?:{''.join(parts)})\z"
+
+
 def _escape(token: str) -> str:
     letter = token[1:]
     if letter in _CLASSES:
@@ -112,6 +145,25 @@ def _bracket_for_postgres(token: str) -> str | None:
                 parts.append(item)
         else:
             parts.append(item)
+    return f"[{'^' if negated else ''}{''.join(parts)}]"
+
+
+def _bracket_for_java(token: str) -> str | None:
+    """Java nests brackets and intersects them with ``&&``."""
+    negated, body = _bracket(token)
+    parts = []
+    for item in _tokens_in_bracket(body):
+        if item.startswith("[:"):
+            return None
+        if item.startswith("\\") and item[1:].isalnum():
+            if item[1:] in _CLASSES:
+                parts.append(_CLASSES[item[1:]])
+            elif item[1:] in _ALIKE:
+                parts.append(item)
+            else:
+                return None
+        else:
+            parts.append("\\" + item if item in ("[", "]", "&") else item)
     return f"[{'^' if negated else ''}{''.join(parts)}]"
 
 

@@ -1,14 +1,15 @@
 """Which keys have to be compared when two stages were proved to agree before: those touched since, and a slice.
 
-Touched are the keys of every event behind the proved offsets, and those whose rows differ between the table's files
-then and now, whoever wrote them. What is neither can only have changed where no log tells of it; so that this cannot
-hide for long, each run compares one more slice of all keys in full.
+Touched are the keys of every event behind the proved offsets, and those whose rows differ between the files that
+commits of others removed and added; a commit of the mover changes the keys of its events. What is neither can only have
+changed where no log tells of it; so that this cannot hide for long, each run compares one more slice of all keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pipeline_checks.clients.settings import setting
@@ -19,7 +20,8 @@ from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage
 from pipeline_checks.values.buckets import BucketPlan, stretches
 from pipeline_checks.verification.history import IN_CUT, LSN, TopicHistory
-from pipeline_checks.verification.narrowing import BucketSource, Narrowed
+from pipeline_checks.verification.narrowing import BucketSource, Narrowed, hashed_sides
+from pipeline_checks.verification.row_forms import Forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from pipeline_checks.model.stage import Rows
 
-SLICES: Final = 16
+SLICES: Final = 64
 """Of so many slices of the keys, one is compared in full each run."""
 MOST_REWRITTEN: Final = 0.25
 """Share of a table's files that may have been written since; reading what these were before costs as much as all."""
@@ -39,8 +41,13 @@ MOST_OPEN: Final = 0.5
 """Share of buckets beyond which everything is compared: then there is little left to spare."""
 
 
-FINER: Final = 5
-"""Bits by which buckets of an increment are smaller than those that are hashed: about 32 rows instead of 1024."""
+FINEST: Final = 2**23
+"""Buckets of an increment at most: as small as one key where that is enough, so that a touched key opens no other."""
+MOST_KEPT: Final = 2_000_000
+"""Rows of a side that are kept, so that each side is read once; more are read anew by whoever asks."""
+LEAST_HASHED: Final = 65_536
+"""Keys in long stretches of open buckets below which their rows are read at once, without a look at their hashes."""
+MOST_HASHED_RANGES: Final = 50
 MOST_RANGES: Final = 100
 """Ranges of keys that a table is asked for; it looks at each row with every one of them."""
 
@@ -93,8 +100,12 @@ class Sweep:
         import numpy as np
 
         wider = (-(-plan.count // self.of) - 1).bit_length()
-        stretch = (np.arange(plan.count, dtype=np.int64) + plan.least) >> wider
-        return np.asarray(stretch % self.of == self.slice)
+        first, last = plan.least >> wider, (plan.least + plan.count - 1) >> wider
+        marked = np.zeros(plan.count, np.bool_)
+        for stretch in range(first + (self.slice - first) % self.of, last + 1, self.of):
+            start = (stretch << wider) - plan.least
+            marked[max(0, start) : start + (1 << wider)] = True
+        return marked
 
 
 @dataclass(frozen=True)
@@ -105,9 +116,19 @@ class Increment(Narrowed):
     """
 
     unread: int = 0
+    kept_source: polars.DataFrame | None = None
+    kept_table: polars.DataFrame | None = None
+
+    def of_source(self, source: BucketSource, columns: Sequence[str]) -> Rows:
+        """Return the rows of the source that are to be compared."""
+        if self.kept_source is not None and set(columns) <= set(self.kept_source.columns):
+            return self.kept_source.lazy().select(columns)
+        return super().of_source(source, columns)
 
     def of_table(self, pinned: PinnedStage, columns: Sequence[str]) -> Rows:
         """Return the rows of the table that are to be compared; a table that can reads only files that have some."""
+        if self.kept_table is not None and set(columns) <= set(self.kept_table.columns):
+            return self.kept_table.lazy().select(columns)
         left_out = stretches(self.equal, self.plan)
         if isinstance(pinned, RangedTable) and len(left_out) <= MOST_RANGES:
             return pinned.rows_outside(columns, self.key, left_out)
@@ -189,7 +210,7 @@ def rewritten_keys(form: RowForm, gone: Rows | None, added: Rows | None) -> npt.
 
 def finer(plan: BucketPlan) -> BucketPlan:
     """Return the plan with smaller buckets, so that one touched key does not open many others."""
-    bits = min(plan.shift, FINER)
+    bits = max(0, min(plan.shift, (FINEST // plan.count).bit_length() - 1))
     return BucketPlan(plan.shift - bits, plan.least << bits, plan.count << bits)
 
 
@@ -208,6 +229,7 @@ def increment(
     keys: tuple[str, str],
     plan: BucketPlan,
     opened: npt.NDArray[np.bool_],
+    compared: tuple[Forms, BucketPlan] | None = None,
 ) -> Increment | None:
     """Return the two sides narrowed to some buckets; None when that cannot be right, or would save nothing.
 
@@ -220,20 +242,60 @@ def increment(
         The rows of the source and of the table.
     keys:
         The name of the key in the source and in the table.
+    compared:
+        How the rows are compared, and a plan of which ``plan`` is a finer one. With it long stretches of open buckets
+        are compared by their hashes first, and the rows that are left are kept with all their columns.
     """
     import numpy as np
 
     if not isinstance(source, BucketSource) or float(opened.mean()) > MOST_OPEN:
         return None
-    made = Increment(plan, ~opened, np.zeros(plan.count, np.int64), keys[1], keys[0])
-    held = _height(made.of_source(source, [keys[0]]), [keys[0]])
-    found = _height(made.of_table(table, [keys[1]]), [keys[1]])
+    reads: tuple[Sequence[str], Sequence[str]] = ((), ())
+    if compared is not None:
+        forms, coarse = compared
+        reads = (forms.above.reads, forms.own.reads)
+        opened = opened & ~_equal_stretches(source, table, forms, coarse, plan, opened)
+    made = Increment(plan, ~opened, np.empty(0, np.int64), keys[1], keys[0])
+    wanted = [list(dict.fromkeys([key, *others])) for key, others in zip(keys, reads, strict=True)]
+    with ThreadPoolExecutor(1) as beside:
+        of_table = beside.submit(lambda: _read(made.of_table(table, wanted[1]), wanted[1]))
+        held, source_rows = _read(made.of_source(source, wanted[0]), wanted[0])
+        found, table_rows = of_table.result()
     if totals[0] - held != totals[1] - found:
         return None
-    return Increment(plan, ~opened, made.counts, keys[1], keys[0], totals[1] - found)
+    return replace(made, unread=totals[1] - found, kept_source=source_rows, kept_table=table_rows)
 
 
-def _height(rows: Any, columns: Sequence[str]) -> int:
+def _equal_stretches(
+    source: BucketSource,
+    table: PinnedStage,
+    forms: Forms,
+    coarse: BucketPlan,
+    plan: BucketPlan,
+    opened: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Return the buckets, among those that are open side by side, in which both sides hold the same rows."""
+    import numpy as np
+
+    finer_ones = 1 << (coarse.shift - plan.shift)
+    dense = opened.reshape(coarse.count, finer_ones).mean(axis=1) > MOST_OPEN
+    none, ranges = np.zeros(plan.count, np.bool_), stretches(dense, coarse)
+    if int(dense.sum()) << coarse.shift < LEAST_HASHED or len(ranges) > MOST_HASHED_RANGES:
+        return none
+    only = Increment(coarse, ~dense, np.empty(0, np.int64), forms.own.key[0].source, forms.above.key[0].source)
+    sides = hashed_sides(source, only.of_table(table, forms.own.reads), forms, coarse, ranges)
+    return none if sides is None else np.repeat(dense & sides[0].equal(sides[1]), finer_ones)
+
+
+def _read(rows: Any, columns: Sequence[str]) -> tuple[int, polars.DataFrame | None]:
+    """Return how many rows there are, and the rows unless they are too many to be kept."""
+    import polars as pl
+
     from pipeline_checks.engines.row_hashes import batches
 
-    return sum(part.height for part in batches(rows, columns))
+    parts: list[polars.DataFrame] = []
+    height = 0
+    for part in batches(rows, columns):
+        height += part.height
+        parts = [] if height > MOST_KEPT else [*parts, part]
+    return height, pl.concat(parts) if parts else None

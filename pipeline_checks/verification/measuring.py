@@ -74,6 +74,8 @@ class Measurer:
         self._keys = KeyComparer(pipeline, pinner, narrower)
         self._reconciler = Reconciler(pipeline, pinner, narrower)
         self._known: dict[tuple[str, int, Measure], Answer] = {}
+        self._asked: dict[int, PinnedStage] = {}
+        """Kept, so that no other stage gets the identity by which its answers are known."""
 
     def measure(
         self, settled: Settled, measures: frozenset[Measure], *, cheaply: bool = False
@@ -88,6 +90,7 @@ class Measurer:
             return {**lost, Coverage(): Measured(settled.coverage)}
         pinned, known = settled.pinned, self._known
         identity = id(pinned)
+        self._asked[identity] = pinned
         open_ = frozenset(m for m in measures if (name, identity, m) not in known)
         derived = {m for m in open_ if isinstance(m, _DERIVED)}
         answers = self._ask(pinned, settled.declaration, open_ - derived, cheaply)

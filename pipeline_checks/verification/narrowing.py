@@ -39,7 +39,13 @@ class BucketSource(Protocol):
 
     def size(self) -> int: ...
     def bucket_plan(self, key: str) -> BucketPlan | None: ...
-    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None: ...
+    def hashed_buckets(
+        self,
+        key: str,
+        columns: Sequence[str],
+        plan: BucketPlan,
+        ranges: Sequence[tuple[int, int]] | None = None,
+    ) -> Buckets | None: ...
     def rows_in(
         self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]
     ) -> pyarrow.RecordBatchReader: ...
@@ -90,7 +96,7 @@ class Narrowed:
         def kept(frame: polars.DataFrame) -> polars.DataFrame:
             places = (frame.get_column(self.key).cast(pl.Int64).to_numpy() >> shift) - least
             inside = (places >= 0) & (places < len(equal))
-            return frame.filter(pl.Series(~(inside & equal[np.where(inside, places, 0)])))
+            return frame[np.flatnonzero(~(inside & equal[np.where(inside, places, 0)]))]
 
         return pl.concat([kept(frame) for frame in batches(pinned.rows(columns), columns)]).lazy()
 
@@ -105,21 +111,37 @@ def narrow(source: PinnedStage, table: PinnedStage, forms: Forms, *, least_bytes
     key, source_key = forms.own.key[0].source, forms.above.key[0].source
     if source.size() < least_bytes or (plan := source.bucket_plan(source_key)) is None:
         return None
+    sides = hashed_sides(source, table.rows(list(forms.own.reads)), forms, plan)
+    if sides is None:
+        return None
+    equal = sides[0].equal(sides[1])
+    if float((~equal).mean()) > MOST_DIFFERING:
+        return None
+    return Narrowed(plan, equal, sides[0].counts, key, source_key)
+
+
+def hashed_sides(
+    source: BucketSource,
+    rows: Rows,
+    forms: Forms,
+    plan: BucketPlan,
+    ranges: Sequence[tuple[int, int]] | None = None,
+) -> tuple[Buckets, Buckets] | None:
+    """Return the buckets of some rows of a table and those of its source; None where they cannot be set side by side.
+
+    With ``ranges`` only rows of the source whose key lies in one of them are in its buckets.
+    """
+    key, source_key = forms.own.key[0].source, forms.above.key[0].source
     pairs = list(zip(forms.own.columns, forms.above.columns, strict=True))
     plain = [(own, above) for own, above in pairs if not above.is_expression]
     derived = [above for _, above in pairs if above.is_expression]
-    theirs = source.hashed_buckets(source_key, [above.source for _, above in plain], plan)
+    theirs = source.hashed_buckets(source_key, [above.source for _, above in plain], plan, ranges)
     if theirs is None:
         return None
     names = [own.source for own, _ in plain]
     named = {own.source: above.source for own, above in plain}
-    ours = hashed_buckets(table.rows(list(forms.own.reads)), key, names, derived, named, plan)
-    if ours is None:
-        return None
-    equal = ours.equal(theirs)
-    if float((~equal).mean()) > MOST_DIFFERING:
-        return None
-    return Narrowed(plan, equal, ours.counts, key, source_key)
+    ours = hashed_buckets(rows, key, names, derived, named, plan)
+    return None if ours is None else (ours, theirs)
 
 
 class EarlierProofs(Protocol):

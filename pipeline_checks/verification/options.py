@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,14 @@ class Options:
         Read everything instead of only what is new since the last verification.
     progress:
         Called with a line about what is being done.
+    spark:
+        Gives the Spark session of a pipeline whose engine takes it from a resource.
     """
 
     deadline: float | None = None
     full: bool = False
     progress: Callable[[str], None] | None = None
+    spark: Callable[[], Any] | None = None
 
     def say(self, line: str) -> None:
         """Report progress."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.settings import resolve
@@ -16,6 +17,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
 from pipeline_checks.stages.registry import open_stage
+from pipeline_checks.stages.spark_tables import in_spark
 from pipeline_checks.verification import settle
 from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
@@ -23,6 +25,7 @@ from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.settled import Settled, unreachable
 from pipeline_checks.verification.slot import wait_for_slot
+from pipeline_checks.verification.spark_sessions import SparkSessions
 
 if TYPE_CHECKING:
     import polars
@@ -48,6 +51,7 @@ class Pinner:
         self._copies: dict[str, Copy] = {}
         self._source_keys: dict[str, polars.DataFrame] = {}
         self._deadline_from: float | None = None
+        self._spark = None if pipeline.engine is None else SparkSessions(pipeline.engine, options.spark)
 
     @property
     def cut(self) -> Cut | None:
@@ -60,13 +64,16 @@ class Pinner:
             reader.close()
         for cut in self._cuts.values():
             cut.close()
+        if self._spark is not None:
+            self._spark.close()
         self._readers.clear()
         self._cuts.clear()
 
     def reader(self, declaration: StageDeclaration) -> StageReader:
         """The opened stage."""
         if declaration.name not in self._readers:
-            self._readers[declaration.name] = open_stage(declaration)
+            opened = open_stage(declaration)
+            self._readers[declaration.name] = opened if self._spark is None else in_spark(opened, self._spark)
         return self._readers[declaration.name]
 
     def history(self, topic: str) -> TopicHistory:
@@ -111,7 +118,8 @@ class Pinner:
     def _settle(self, declaration: StageDeclaration) -> Settled:
         if declaration.kind in SOURCE_KINDS:
             table: Any = declaration  # a kind among SOURCE_KINDS
-            return settle.settle_source(declaration, self._cut_of(declaration).table(table))
+            cut = self._cut_of(declaration)
+            return settle.settle_source(declaration, cut.table(table), cut.behind)
         upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
@@ -153,8 +161,12 @@ class Pinner:
 
     def _settle_service(self, declaration: StageDeclaration) -> Settled:
         sources = [s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS]
-        cut = self._cut_of(sources[0]).cut if sources else None
-        return settle.settle_connector(declaration, self.reader(declaration), cut, self._deadline(declaration))
+        cut = self._cut_of(sources[0]) if sources else None
+        at = None if cut is None else cut.cut
+        settled = settle.settle_connector(declaration, self.reader(declaration), at, self._deadline(declaration))
+        if cut is not None and cut.behind is not None and settled.coverage.covers_cut:
+            return replace(settled, coverage=settle.coverage_of_source(cut.behind))
+        return settled
 
     def _settle_topic(self, declaration: StageDeclaration, upstream: list[Settled]) -> Settled:
         for attempt in range(_CUT_ATTEMPTS):
@@ -192,6 +204,8 @@ class Pinner:
         if source is None:
             return CoverageState(True, 0.0, 0), 0.0
         cut = self._cut_of(source)
+        if cut.behind is not None:
+            return settle.coverage_of_source(cut.behind), 0.0
         reader = self.reader(source)
         facts = Facts("slots")
 
@@ -212,7 +226,10 @@ class Pinner:
         if url not in self._cuts:
             self._await_snapshots(source)
             self._options.say("taking the cut")
-            self._cuts[url] = open_cut(url)
+            declared: Any = source  # only kinds among SOURCE_KINDS come here, and these have a connection
+            primary = declared.connection.primary
+            deadline = Deadline(source.deadline if self._options.deadline is None else self._options.deadline)
+            self._cuts[url] = open_cut(url, None if primary is None else resolve(primary), deadline)
             self._deadline_from = monotonic()
         return self._cuts[url]
 
@@ -230,6 +247,15 @@ class Pinner:
                     return True  # settling the connector will tell what is wrong with it
 
             Deadline(self._options.deadline or service.deadline).wait_until(ended)
+
+    def retake_cuts(self) -> None:
+        """Forget the cuts, one of which is lost, and all that was settled at them; what comes next takes new ones."""
+        for cut in self._cuts.values():
+            cut.close()
+        self._cuts.clear()
+        self._source_keys.clear()
+        self._settled.clear()
+        self._histories.clear()
 
     def _forget_cut(self, source: StageDeclaration) -> None:
         url = _url_of(source)

@@ -79,7 +79,7 @@ class Prover:
     ) -> Narrowed | None:
         import numpy as np
 
-        from pipeline_checks.stages.lake_increment import changed_files, identity_of
+        from pipeline_checks.stages.lake_increment import HasCommits, changed_by_others, identity_of
         from pipeline_checks.verification.increment import (
             MOST_REWRITTEN,
             Sweep,
@@ -112,17 +112,21 @@ class Prover:
         if proof.identity != f"{lake} {fingerprint(history, proved)}":
             return None
         events = events_since(history, proved)
-        files = changed_files(declared, proof.position["value"], found.position, forms.own.reads)
-        if events is None or files is None or (files.share > MOST_REWRITTEN and files.gone):
-            return None
         reads = forms.own.reads
+        if events is None or not isinstance(found, HasCommits):
+            return None
+        then = OffsetsPosition.of({history.topic: dict(proved)})
+        files = changed_by_others(declared, found, proof.position["value"], found.position, then, reads)
+        if files is None or (files.share > MOST_REWRITTEN and files.gone):
+            return None
         rewritten = rewritten_keys(forms.own, files.rows_gone(reads), files.rows_added(reads))
         touched = np.concatenate([events.to_series(0).cast(int).to_numpy(), rewritten])
         totals = (_rows(held), _rows(found))
         if totals[0] is None or totals[1] is None:
             return None
         sweep = Sweep.after(proof.sweep, slices())
-        made = increment(held, found, (totals[0], totals[1]), keys, plan, open_buckets(plan, touched, sweep))
+        opened = open_buckets(plan, touched, sweep)
+        made = increment(held, found, (totals[0], totals[1]), keys, plan, opened, (forms, coarse))
         if made is not None:
             self._compared[pair] = replace(this, sweep=sweep)
             self._options.say(f"{declared.name}: {made.rows:,} rows are proved since {proof.at} and not touched")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.model.check import Check, Evidence
 from pipeline_checks.model.clock import monotonic, now
-from pipeline_checks.model.errors import PipelineChecksError
+from pipeline_checks.model.errors import PipelineChecksError, SnapshotLostError
 from pipeline_checks.model.measure import Coverage, Facts, KeyComparison, Measure, Measured, RowCount, StageSchema
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.previous import Previous
@@ -25,6 +26,9 @@ from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.proving import Prover
 from pipeline_checks.verification.settled import Settled
+
+_MOST_RETAKES = 2
+"""How often a session begins anew because the source did not hold the snapshot of its cut."""
 
 
 class VerificationSession:
@@ -45,7 +49,9 @@ class VerificationSession:
         self._ledger = SessionLedger(pipeline)
         self._is_recorded = False
         self._prover = Prover(pipeline, self._pinner, self._ledger, self.options)
-        self._measurer = Measurer(pipeline, self._pinner, Narrower(self._prover))
+        self._measurer = self._new_measurer()
+        self._retakes = 0
+        self._at_lost_cuts: set[str] = set()
         self._facts: dict[tuple[str, str], Any] = {}
         self._stages: dict[str, StageResult] = {}
         self._checks: dict[tuple[str, str], CheckResult] = {}
@@ -73,7 +79,9 @@ class VerificationSession:
             return
         self._is_recorded = True
         result = self.result()
-        self._ledger.record(result, self._facts, lambda: self._prover.proofs(result))
+        # What was judged at a cut that was lost stands, but the positions that a proof needs are forgotten.
+        kept = replace(result, stages=tuple(s for s in result.stages if s.name not in self._at_lost_cuts))
+        self._ledger.record(result, self._facts, lambda: self._prover.proofs(kept))
         for problem in self._ledger.problems:
             self.options.say(f"WARN: {problem}")
 
@@ -91,12 +99,11 @@ class VerificationSession:
         if stage not in self._stages:
             self.settle(stage)
         self.options.say(f"checking {stage}")
-        settled = self._pinner.settled(declaration)
         checks = [c for c in checks_of(declaration) if kinds is None or c.kind in kinds]
         wanted = {c.kind: c.measures(declaration, c.configure(declaration)) for c in checks}
         started = monotonic()
         everything = frozenset(m for measures in wanted.values() for m in measures) | {Coverage()}
-        values = self._measurer.measure(settled, everything - {Previous()})
+        settled, values = self._measured(declaration, everything - {Previous()})
         if Previous() in everything:
             values[Previous()] = Measured(self._ledger.previous(stage))
         self._facts.update(
@@ -107,6 +114,25 @@ class VerificationSession:
         self._checks.update({(r.stage, r.check): r for r in results})
         self._stages[stage] = self._stage_result(declaration, settled, self._known(settled))
         return tuple(results)
+
+    def _measured(
+        self, stage: StageDeclaration, measures: frozenset[Measure]
+    ) -> tuple[Settled, dict[Measure, Measured | Exception]]:
+        """Measure a stage; where the snapshot of the cut was lost meanwhile, at another cut."""
+        while True:
+            settled = self._pinner.settled(stage)
+            values = self._measurer.measure(settled, measures)
+            lost = next((p for p in (settled.problem, *values.values()) if isinstance(p, SnapshotLostError)), None)
+            if lost is None or self._retakes == _MOST_RETAKES:
+                return settled, values
+            self._retakes += 1
+            self.options.say(f"taking the cut again: {lost.message}")
+            self._at_lost_cuts |= {name for name, _ in self._checks}
+            self._pinner.retake_cuts()
+            self._measurer = self._new_measurer()
+
+    def _new_measurer(self) -> Measurer:
+        return Measurer(self.pipeline, self._pinner, Narrower(self._prover))
 
     def result(self) -> RunResult:
         """Return what has been found so far."""

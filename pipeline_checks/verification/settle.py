@@ -20,10 +20,18 @@ from pipeline_checks.verification.settled import Settled, unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pipeline_checks.stages.postgres_standby import Behind
 
-def settle_source(declaration: StageDeclaration, pinned: PinnedStage) -> Settled:
-    """Return a source as it is seen by the cut's own snapshot: it covers the cut by definition."""
-    return Settled(declaration, pinned, CoverageState(True, 0.0, 1))
+
+def settle_source(declaration: StageDeclaration, pinned: PinnedStage, behind: Behind | None) -> Settled:
+    """Return a source as it is seen by the cut's own snapshot: it covers the cut, if no standby was too late for it."""
+    coverage = CoverageState(True, 0.0, 1) if behind is None else coverage_of_source(behind)
+    return Settled(declaration, pinned, coverage)
+
+
+def coverage_of_source(behind: Behind) -> CoverageState:
+    """Return how a source stands to the cut that is a standby and did not catch up with its primary in time."""
+    return CoverageState(False, behind.lag_seconds, 1, 0.0, behind.reason)
 
 
 def settle_unbound(declaration: StageDeclaration, reader: StageReader) -> Settled:

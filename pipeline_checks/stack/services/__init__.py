@@ -1,4 +1,4 @@
-"""The services that pipelines share: PostgreSQL, Kafka, Connect and an object store, one module each."""
+"""The services that pipelines share: PostgreSQL, Kafka, Connect, an object store and Spark, one module each."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ def shared() -> tuple[Service, ...]:
     from pipeline_checks.stack.services.kafka import kafka
     from pipeline_checks.stack.services.object_store import object_store
     from pipeline_checks.stack.services.postgres import postgres
+    from pipeline_checks.stack.services.spark_connect import spark_connect
 
-    return (postgres(), kafka(), connect(), object_store())
+    return (postgres(), kafka(), connect(), object_store(), spark_connect())

@@ -15,6 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_checks.engines.bucket_hashes import hashed_buckets
 from pipeline_checks.engines.row_hashes import HASH, ComparedColumn, RowForm, batches
 from pipeline_checks.model import events
 from pipeline_checks.model.logical_type import LogicalType
@@ -23,6 +24,7 @@ from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.stages.lake_increment import changed_files, identity_of
 from pipeline_checks.stages.registry import declaration_class, open_stage
 from pipeline_checks.values.buckets import BucketPlan, Buckets, stretches
+from pipeline_checks.verification import increment as increments
 from pipeline_checks.verification.increment import (
     Increment,
     Sweep,
@@ -34,6 +36,7 @@ from pipeline_checks.verification.increment import (
     rewritten_keys,
     settled_offsets,
 )
+from pipeline_checks.verification.row_forms import Forms
 from pipeline_checks_tests.unit.verification.events import TOPIC, cut_before, event, history
 
 INT, TEXT = LogicalType.parse("int64"), LogicalType.parse("string")
@@ -67,8 +70,11 @@ class Literal:
         keys = [k for k, _ in self.held]
         return BucketPlan(2, min(keys) >> 2, (max(keys) >> 2) - (min(keys) >> 2) + 1) if keys else None
 
-    def hashed_buckets(self, key: str, columns: Sequence[str], plan: BucketPlan) -> Buckets | None:
-        return None
+    def hashed_buckets(
+        self, key: str, columns: Sequence[str], plan: BucketPlan, ranges: Sequence[tuple[int, int]] | None = None
+    ) -> Buckets | None:
+        inside = self.rows_in(["id", "name"], key, [(-(2**62), 2**62)] if ranges is None else ranges)
+        return hashed_buckets(inside, key, columns, [], {}, plan)
 
     def schema(self) -> Schema:
         return Schema((SchemaField("id", INT, nullable=False), SchemaField("name", TEXT, nullable=True)))
@@ -147,6 +153,38 @@ def test_an_increment_finds_what_a_full_comparison_finds(world: Any, slice_: int
     totals = (len(source.held), len(table.held))
     made = increment(source, table, totals, ("id", "id"), plan, opened)
     assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.integers(0, 3))
+def test_long_stretches_are_closed_by_their_hashes_and_nothing_is_lost_by_it(world: Any, slice_: int) -> None:
+    proved, source_now, table_now, touched, _ = world
+    source, table = Literal(list(source_now.items())), Literal(table_now)
+    coarse = source.bucket_plan("id")
+    if coarse is None:
+        return
+    rewritten = rewritten_keys(FORM, frame(list(proved.items())).lazy(), frame(table_now).lazy())
+    plan = finer(coarse)
+    assert plan.shift == 0
+    opened = open_buckets(plan, np.concatenate([np.array(sorted(touched), np.int64), rewritten]), Sweep(slice_, 2))
+    totals = (len(source.held), len(table.held))
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(increments, "LEAST_HASHED", 1)
+        made = increment(source, table, totals, ("id", "id"), plan, opened, (Forms(FORM, FORM, {}), coarse))
+    assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
+
+
+def test_of_a_long_stretch_that_agrees_no_row_is_read() -> None:
+    side = Literal([(k, "a") for k in range(64)])
+    other = Literal([(k, "b" if k == 5 else "a") for k in range(64)])
+    coarse = BucketPlan(2, 0, 16)
+    opened = open_buckets(finer(coarse), np.array([50], np.int64), Sweep(0, 4))
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(increments, "LEAST_HASHED", 1)
+        made = increment(side, other, (64, 64), ("id", "id"), finer(coarse), opened, (Forms(FORM, FORM, {}), coarse))
+    assert made is not None
+    kept: Any = made.of_table(other, ["id"])
+    assert kept.collect().get_column("id").to_list() == [4, 5, 6, 7, 50]
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,0 +1,107 @@
+"""A Spark Connect server on this machine: what a pipeline with ``engine: {spark: {env: SPARK_CONNECT_URL}}`` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline_checks.clients.spark import lake_settings
+from pipeline_checks.clients.spark_connect import URL_VARIABLE, probe_server
+from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.stack.environment import replace_file
+from pipeline_checks.stack.java import FAST_START
+from pipeline_checks.stack.ports import ADDRESS
+from pipeline_checks.stack.probes import probe_port
+from pipeline_checks.stack.service import Placement, Service, Settings
+
+NAME = "spark_connect"
+_MEMORY = "1g"
+
+_LOGGING = """\
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n
+"""
+
+
+@cache
+def spark_connect() -> Service:
+    """Return the service. Settings: ``SPARK_CONNECT_URL``."""
+    return Service(
+        name=NAME,
+        command=_command,
+        ports=(NAME,),
+        needs=(URL_VARIABLE,),
+        settings=lambda placement: {URL_VARIABLE: f"sc://{ADDRESS}:{placement.ports[NAME]}"},
+        environment=_environment,
+        prepare=_prepare,
+        probe=_probe,
+        jars=("spark",),
+        ready_seconds=120,
+    )
+
+
+def _probe(settings: Settings) -> None:
+    url = urlsplit(settings[URL_VARIABLE])
+    probe_port("Spark Connect", url.hostname or ADDRESS, url.port or 15002)
+    probe_server(settings[URL_VARIABLE])
+
+
+def _prepare(placement: Placement) -> None:
+    placement.folder.mkdir(parents=True, exist_ok=True)
+    replace_file(placement.folder / "log4j2.properties", _LOGGING)
+    jars = placement.classpaths["spark"][0].parent
+    java = (*FAST_START, "-Duser.timezone=UTC", "-Xss4m", *placement.java_flags)
+    settings = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": _MEMORY,
+        "spark.driver.extraClassPath": f"{jars}/*",
+        "spark.driver.extraJavaOptions": " ".join(java),
+        "spark.driver.bindAddress": ADDRESS,
+        "spark.driver.host": ADDRESS,
+        "spark.connect.grpc.binding.address": ADDRESS,
+        "spark.connect.grpc.binding.port": str(placement.ports[NAME]),
+        "spark.ui.enabled": "false",
+        "spark.local.dir": str(placement.folder / "scratch"),
+        "spark.sql.warehouse.dir": str(placement.folder / "warehouse"),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        **lake_settings(),
+    }
+    lines = "".join(f"{name} {value}\n" for name, value in settings.items())
+    replace_file(placement.folder / "spark-defaults.conf", lines)
+
+
+def _environment(placement: Placement) -> Settings:
+    return {
+        "JAVA_HOME": str(Path(placement.java).resolve().parent.parent),
+        "SPARK_HOME": str(_spark_home()),
+        "SPARK_CONF_DIR": str(placement.folder),
+        "SPARK_LOCAL_IP": ADDRESS,
+    }
+
+
+def _command(placement: Placement) -> Sequence[str]:
+    # The wheel of pyspark has the server's jar, but not the script that starts it: that only names this class.
+    server = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    return ("bash", str(_spark_home() / "bin" / "spark-submit"), "--class", server, "spark-internal")
+
+
+def _spark_home() -> Path:
+    from importlib.util import find_spec
+
+    spec = find_spec("pyspark")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError(
+            "the Spark Connect server needs pyspark, which is not installed",
+            next_step="Install it: pip install 'pipeline-checks[stack]'.",
+        )
+    return Path(spec.submodule_search_locations[0])

@@ -1,0 +1,191 @@
+"""A Postgres server of its own for sources in all their oddities, and a hot standby of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import psycopg
+import pytest
+
+from pipeline_checks.clients.postgres import connect
+from pipeline_checks.clients.settings import HOME_VARIABLE
+from pipeline_checks.model.clock import Deadline
+from pipeline_checks.model.errors import PipelineChecksError
+from pipeline_checks.stack.embedded import EmbeddedProvider
+from pipeline_checks.stack.services.postgres import postgres
+from pipeline_checks_tests.conftest import RunningStack
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture(scope="session")
+def postgres_home() -> Iterator[RunningStack]:
+    """Postgres alone, in a home of its own."""
+    home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
+    running = RunningStack(home, EmbeddedProvider(home))
+    try:
+        running.up([postgres()])
+        yield running
+    finally:
+        running.provider.down(purge=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(postgres_home: RunningStack) -> str:
+    """The URL of the server."""
+    return postgres_home.settings["POSTGRES_URL"]
+
+
+@pytest.fixture(autouse=True)
+def ledger_there(postgres_home: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions keep their ledger in the server's home."""
+    monkeypatch.setenv(HOME_VARIABLE, str(postgres_home.home))
+
+
+@pytest.fixture
+def url(server: str) -> Iterator[str]:
+    """The URL of a database that the test has for itself."""
+    name = f"sources_{uuid4().hex[:10]}"
+    with connect(server) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield server.rpartition("/")[0] + f"/{name}"
+    with connect(server) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Connection]:
+    """A connection to that database."""
+    with connect(url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def standby_server(postgres_home: RunningStack, server: str) -> Iterator[str]:
+    """The URL of a hot standby of the server: a streaming replica."""
+    process = psutil.Process(postgres_home.state("postgres").pid or 0)
+    programs, owner = Path(process.exe()).parent, process.uids().effective
+    identity: dict[str, Any] = {} if owner == os.getuid() else {"user": owner, "group": process.gids().effective}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="pipeline_checks_standby_") as folder:
+        data = Path(folder) / "data"
+        os.chown(folder, owner, -1)
+        copy = [programs / "pg_basebackup", "-d", server, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        subprocess.run(copy, check=True, cwd=folder, capture_output=True, **identity)
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"\nport = {port}\nunix_socket_directories = ''\nlisten_addresses = '127.0.0.1'\n")
+        with (Path(folder) / "log").open("wb") as log:
+            running = subprocess.Popen(
+                [programs / "postgres", "-D", data], stdout=log, stderr=log, cwd=folder, **identity
+            )
+        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        try:
+            assert Deadline(60).wait_until(lambda: _answers(url)), (Path(folder) / "log").read_text()
+            yield url
+        finally:
+            running.send_signal(2)
+            running.wait(30)
+
+
+@pytest.fixture
+def standby(standby_server: str, url: str) -> str:
+    """The URL of the test's database at the standby."""
+    mine = standby_server.rpartition("/")[0] + "/" + url.rpartition("/")[2]
+    assert Deadline(30).wait_until(lambda: _answers(mine))
+    return mine
+
+
+def _answers(url: str) -> bool:
+    try:
+        connect(url).close()
+    except PipelineChecksError:
+        return False
+    return True
+
+
+@pytest.fixture
+def caught_up(url: str, standby: str) -> Callable[[], None]:
+    """Wait until the standby has replayed everything written so far."""
+
+    def wait() -> None:
+        with connect(url) as primary, connect(standby) as replica:
+            lsn = primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'x')::text").fetchone()
+
+            def replayed() -> bool:
+                row = replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", lsn).fetchone()
+                return row is not None and bool(row[0])
+
+            assert Deadline(30).wait_until(replayed)
+
+    return wait
+
+
+@pytest.fixture
+def replay_paused(standby: str) -> Callable[[], Any]:
+    """A context in which the standby replays nothing."""
+
+    @contextmanager
+    def paused() -> Iterator[None]:
+        with connect(standby) as replica:
+            replica.execute("SELECT pg_wal_replay_pause()")
+            told = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+            assert Deadline(30).wait_until(lambda: replica.execute(told).fetchone() == (True,))
+            try:
+                yield
+            finally:
+                replica.execute("SELECT pg_wal_replay_resume()")
+
+    return paused
+
+
+@pytest.fixture
+def committing() -> Callable[[str, str], Any]:
+    """A context in which another connection executes a statement again and again, each in a transaction."""
+
+    @contextmanager
+    def writing(url: str, statement: str) -> Iterator[None]:
+        ended, started = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with connect(url) as connection:
+                while not ended.is_set():
+                    connection.execute(statement)  # type: ignore[call-overload]
+                    started.set()
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            assert started.wait(10)
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    return writing
+
+
+@pytest.fixture
+def other_server(postgres_home: RunningStack) -> Iterator[str]:
+    """The URL of a server that has nothing to do with the first."""
+    home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
+    running = RunningStack(home, EmbeddedProvider(home))
+    try:
+        running.up([postgres()])
+        yield running.settings["POSTGRES_URL"]
+    finally:
+        running.provider.down(purge=True)
+        shutil.rmtree(home, ignore_errors=True)
