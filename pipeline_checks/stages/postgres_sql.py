@@ -82,7 +82,11 @@ class PostgresTableSql:
         key = [self._named(k) for k in measure.key]
         order = sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(key)) if key else sql.SQL("")
         return sql.SQL("SELECT {} FROM {} WHERE {}{} LIMIT {}").format(
-            sql.SQL(", ").join([*key, self._shown(self.column(column))]), self._table, condition, order, sql.Literal(KEY_SAMPLE)
+            sql.SQL(", ").join([*key, self._shown(self.column(column))]),
+            self._table,
+            condition,
+            order,
+            sql.Literal(KEY_SAMPLE),
         )
 
     def copy(self, columns: Sequence[PostgresColumn]) -> sql.Composed:

@@ -26,6 +26,7 @@ from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.proving import Prover
 from pipeline_checks.verification.settled import Settled
+from pipeline_checks.verification.tracing import traced
 
 _MOST_RETAKES = 2
 """How often a session begins anew because the source did not hold the snapshot of its cut."""
@@ -111,6 +112,7 @@ class VerificationSession:
         )
         shared = (monotonic() - started) / max(1, len(checks))
         results = [self._judge(check, declaration, settled, wanted[check.kind], values, shared) for check in checks]
+        results = [traced(result, declaration, self.pipeline, self._checks) for result in results]
         self._checks.update({(r.stage, r.check): r for r in results})
         self._stages[stage] = self._stage_result(declaration, settled, self._known(settled))
         return tuple(results)

@@ -81,7 +81,7 @@ def _values() -> Iterator[Scenario]:
         yield scenario(faults.CHANGED_CASE, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
     for stage in ("delta_schema_evolution_test", "iceberg_schema_evolution_test"):
         yield scenario(faults.TRAILING_BLANK, stage, lambda i: [*reconciled("changed", i), *foreign(i)])
-    for stage in ("delta_products", "iceberg_products"):
+    for stage in ("delta_products", "iceberg_products", "delta_customers"):
         yield scenario(
             faults.NULLED, stage, lambda i: [*reconciled("changed", i), *against_rule("nulls", "null", i), *foreign(i)]
         )

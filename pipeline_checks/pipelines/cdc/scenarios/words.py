@@ -53,8 +53,9 @@ def reconciled(kind: Any, injury: Injury) -> Iterator[ExpectedFinding]:
 
 def against_rule(check: str, kind: Any, injury: Injury) -> Iterator[ExpectedFinding]:
     """Yield a finding for each key whose value breaks a promise about its column."""
-    for key in injury.keys:
-        yield finding(injury.target, check, kind, detail=injury.facts["column"], key=key)
+    for stage in (injury.target, *served_by(injury.target)):
+        for key in injury.keys:
+            yield finding(stage, check, kind, detail=injury.facts["column"], blamed=injury.target, key=key)
 
 
 def drift(detail: str, injury: Injury) -> Iterator[ExpectedFinding]:
