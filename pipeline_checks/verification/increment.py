@@ -92,14 +92,14 @@ class Sweep:
         return {"slice": self.slice, "of": self.of}
 
     def buckets(self, plan: BucketPlan) -> npt.NDArray[np.bool_]:
-        """Return which buckets of a plan lie in the slice: neighbours, so that few files and pages are read.
+        """Return which buckets of a plan lie in the slice: two to four stretches, so that few files and pages are read.
 
         Where a slice lies follows from the keys alone while their range does not double; when it has, a key may have to
         wait for its slice one round longer.
         """
         import numpy as np
 
-        wider = (-(-plan.count // self.of) - 1).bit_length()
+        wider = max(0, (-(-plan.count // self.of) - 1).bit_length() - 2)
         first, last = plan.least >> wider, (plan.least + plan.count - 1) >> wider
         marked = np.zeros(plan.count, np.bool_)
         for stretch in range(first + (self.slice - first) % self.of, last + 1, self.of):
