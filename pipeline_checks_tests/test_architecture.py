@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -218,15 +217,12 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
     ],
 )
 def test_starting_takes_less_than_half_a_second(name: str, command: list[str]) -> None:
-    """The best of five, as other processes of the machine may be busy."""
-    taken = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
-        taken.append(time.perf_counter() - begun)
-        if taken[-1] < 0.5:
-            break
-    assert min(taken) < 0.5, f"{name}: {taken}"
+    """Of the processor: how long the machine lets it wait says nothing about us."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_utime + used.ru_stime < 0.5, name
 
 
 def test_everything_public_can_be_had() -> None:
