@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import statistics
 import time
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. ``limit`` is what it may be at most (``at_least`` turns that round); None where there is none."""
+    """One figure. ``limit`` is what it may be at most (``at_least`` turns that round); None where there is none.
+
+    A value that is no number was not measured; ``detail`` says why.
+    """
 
     work: str
     value: float
@@ -32,7 +36,8 @@ class Figure:
         sign = ">=" if self.at_least else "<="
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}".rstrip()
         holds = {True: "yes", False: "NO", None: ""}[self.holds]
-        return self.work, f"{self.value:.3g} {self.unit}".rstrip(), limit, holds, self.detail
+        value = "-" if math.isnan(self.value) else f"{self.value:.3g} {self.unit}".rstrip()
+        return self.work, value, limit, holds, self.detail
 
 
 HEADER = ("work", "measured", "limit", "kept", "how")

@@ -1,14 +1,18 @@
-"""All checks of one Delta stage of a million rows against one decode of its columns."""
+"""All checks of one Delta stage against one decode of its columns, and against other tools on the same table."""
 
 from __future__ import annotations
 
+import json
+import statistics
+import subprocess
 import tempfile
 from pathlib import Path
 
 import duckdb
 from deltalake import DeltaTable, write_deltalake
 
-from benchmarks.figures import Figure, paired
+from benchmarks.figures import Figure, paired, seconds_of
+from benchmarks.peers.environment import FOLDER, peers_python
 from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.model.measure import DuplicateKeys, Measure, RowMeasure, StageSchema
 from pipeline_checks.model.pipeline import Pipeline
@@ -19,8 +23,17 @@ from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.settle import settle_unbound
 
-ROWS = 1_000_000
-LIMIT = 2.0
+LIMIT = 1.5
+FILES = 5
+PEERS = {
+    "Soda 4 on DuckDB": ("soda", "soda-duckdb", "all"),
+    "pandera on polars": ("pandera_polars", "pandera", "all"),
+    "pandera on pandas": ("pandera_pandas", "pandera", "all"),
+    "cuallee on DuckDB": ("cuallee_duckdb", "cuallee", "all but count, schema and freshness, which it has not"),
+    "Great Expectations on pandas": ("gx_pandas", "great_expectations", "all"),
+}
+"""The module that makes the checks, the requirement it needs, and which of the checks it can make, by tool."""
+_PATIENCE = 900.0
 
 ROWS_SQL = """
 SELECT i AS customer_id, 'user' || i || '@example.com' AS email, 'First' || (i % 1000) AS first_name,
@@ -48,20 +61,59 @@ CONTRACT: dict[str, object] = {
 }
 
 
-def measure_stage_checks() -> list[Figure]:
-    """Return the ratio of reading everything the checks of a stage need to one decode of its columns."""
+def measure_stage_checks(rows: int = 1_000_000) -> list[Figure]:
+    """Return the ratios of making all checks of a stage to one decode of its columns, and to each of the peers."""
+    size = f"{rows // 10**6}M rows"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers"
-        for part in range(5):
-            rows = duckdb.sql(ROWS_SQL, params={"rows": ROWS}).filter(f"customer_id % 5 = {part}").to_arrow_table()
-            write_deltalake(path, rows, mode="append")
+        for part in range(FILES):
+            made = duckdb.sql(ROWS_SQL, params={"rows": rows})
+            assert made is not None
+            write_deltalake(path, made.filter(f"customer_id % {FILES} = {part}").to_arrow_reader(), mode="append")
         stage = declaration_class("delta_table").model_validate(
             {"name": "customers", "kind": "delta_table", "path": str(path), "contract": CONTRACT}
         )
         files = DeltaTable(path).file_uris()
         work, floor, ratio = paired(lambda: _measure(stage), lambda: _decode(files))
-    how = f"counts, schema, duplicates, freshness, nulls, values: {work:.2f} s; decode of 9 columns: {floor:.2f} s"
-    return [Figure("checks of an unchanged Delta stage of 1M rows", ratio, "x one decode", LIMIT, detail=how)]
+        how = f"counts, schema, duplicates, freshness, nulls, values: {work:.2f} s; decode of 9 columns: {floor:.2f} s"
+        figures = [Figure(f"checks of a Delta stage of {size}", ratio, "x one decode", LIMIT, detail=how)]
+        python, problems = peers_python()
+        for name, (module, requirement, which) in PEERS.items():
+            lost = next((p for r, p in problems.items() if r.startswith(requirement)), None)
+            before = seconds_of(lambda: _measure(stage))
+            figures.append(_against(name, module, which, python, lost, path, rows, stage, before))
+    return figures
+
+
+def measure_stage_checks_large() -> list[Figure]:
+    """Return the same of ten million rows."""
+    return measure_stage_checks(10_000_000)
+
+
+def _against(
+    name: str,
+    module: str,
+    which: str,
+    python: Path,
+    lost: str | None,
+    path: Path,
+    rows: int,
+    stage: StageDeclaration,
+    before: float,
+) -> Figure:
+    """Return our time as a share of a peer's; ours is taken just before and behind the peer's."""
+    work = f"the same of {rows // 10**6}M rows against {name}"
+    command = [str(python), str(FOLDER / "time_peer.py"), module, str(path), str(rows)]
+    if lost is None:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+        if done.returncode:
+            lost = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1][:200]
+    if lost is not None:
+        return Figure(work, float("nan"), "x its time", detail=f"not measured: {lost}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    ours = statistics.median([before, *(seconds_of(lambda: _measure(stage)) for _ in range(2))])
+    how = f"{ours:.2f} s; {name}: {told['seconds']:.2f} s, {told['memory']:.1f} GiB, {told['checks']} checks ({which})"
+    return Figure(work, ours / told["seconds"], "x its time", 1.0, detail=f"{how}, median of {told['runs']}")
 
 
 def _measure(stage: StageDeclaration) -> None:
@@ -81,6 +133,6 @@ def _measure(stage: StageDeclaration) -> None:
 def _decode(files: list[str]) -> None:
     connection = duckdb.connect()
     connection.execute("SET threads = 2")
-    columns = ", ".join(f"max({name})" for name in CONTRACT["columns"])
+    columns = ", ".join(f"max({name})" for name in CONTRACT["columns"])  # type: ignore[attr-defined]
     connection.execute(f"SELECT {columns} FROM read_parquet(?)", [files]).fetchall()
     connection.close()

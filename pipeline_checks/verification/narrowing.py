@@ -6,6 +6,7 @@ that differ are read row by row.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -135,13 +136,15 @@ def hashed_sides(
     pairs = list(zip(forms.own.columns, forms.above.columns, strict=True))
     plain = [(own, above) for own, above in pairs if not above.is_expression]
     derived = [above for _, above in pairs if above.is_expression]
-    theirs = source.hashed_buckets(source_key, [above.source for _, above in plain], plan, ranges)
-    if theirs is None:
-        return None
     names = [own.source for own, _ in plain]
     named = {own.source: above.source for own, above in plain}
-    ours = hashed_buckets(rows, key, names, derived, named, plan)
-    return None if ours is None else (ours, theirs)
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(source.hashed_buckets, source_key, [above.source for _, above in plain], plan, ranges)
+        if ranges is None and asked.result() is None:  # then the table need not be read
+            return None
+        ours = hashed_buckets(rows, key, names, derived, named, plan)
+        theirs = asked.result()
+    return None if ours is None or theirs is None else (ours, theirs)
 
 
 class EarlierProofs(Protocol):
