@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pipeline_checks.clients.lake import open_delta, translated
 from pipeline_checks.model.errors import ConfigurationError
@@ -16,7 +17,7 @@ from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.delta_features import refuse_columns, refuse_unreadable
 from pipeline_checks.stages.delta_log import DeltaLog
 from pipeline_checks.stages.delta_statistics import DeltaStatistics
-from pipeline_checks.stages.lake_files import as_logged, files_holding
+from pipeline_checks.stages.lake_files import files_holding, refuse_damaged
 from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class PinnedDelta:
         raise ConfigurationError(f"a Delta table tells nothing of {topic!r}.", next_step="It tells: commits.")
 
     def _count(self) -> int | None:
-        """Rows by the statistics of the log less those its deletion vectors mark; None when a file has no count."""
+        """Rows by the statistics of the log less those its deletion vectors mark; None where these do not tell."""
         from pyarrow import compute
 
         with translated(self._what):
@@ -154,7 +155,13 @@ class PinnedDelta:
                 return 0
             if "num_records" not in files.column_names or files.column("num_records").null_count:
                 return None
+            self._refuse_damaged()
             return int(compute.sum(files.column("num_records")).as_py()) - self._deleted_rows()
+
+    def _refuse_damaged(self) -> None:
+        paths, sizes = (self._files().column(name).to_pylist() for name in ("path", "size_bytes"))
+        named = ((unquote(path), size) for path, size in zip(paths, sizes, strict=True))  # as URIs in the log
+        refuse_damaged(named, self._table().table_uri, self._what)
 
     def _proved(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         asked = columns_of(measures)
@@ -162,9 +169,7 @@ class PinnedDelta:
             return {}
         with translated(self._what):
             refuse_unreadable(self._table(), self._what)
-            sizes = (self._files().column(name).to_pylist() for name in ("path", "size_bytes"))
-            if not as_logged(zip(*sizes, strict=True), self._table().table_uri):
-                return {}
+            self._refuse_damaged()
             fields = [f for f in self._table().schema().fields if f.name in asked]
             types = {f.name: _logical_type(f.type) for f in fields}
             names = {f.name: self._name_in_files(f) for f in fields}

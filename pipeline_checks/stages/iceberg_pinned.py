@@ -16,7 +16,7 @@ from pipeline_checks.stages.commits import Commit
 from pipeline_checks.stages.iceberg_files import SnapshotFiles, files_of_snapshot
 from pipeline_checks.stages.iceberg_history import newest_first
 from pipeline_checks.stages.iceberg_statistics import IcebergStatistics
-from pipeline_checks.stages.lake_files import as_logged, files_holding
+from pipeline_checks.stages.lake_files import files_holding, refuse_damaged
 from pipeline_checks.stages.lake_statistics import columns_of, proved
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class PinnedIceberg:
         with translated(self._what):
             snapshot = self._table.snapshot_by_id(self.position.snapshot_id)
             properties = {} if snapshot is None or snapshot.summary is None else snapshot.summary.additional_properties
+            self._refuse_damaged()
             if properties.get("total-delete-files") == "0" and "total-records" in properties:
                 return int(properties["total-records"])
             self._files().refuse_unreadable(self._what)
@@ -158,6 +159,10 @@ class PinnedIceberg:
             self._known_files = files_of_snapshot(self._table, self.position.snapshot_id)
         return self._known_files
 
+    def _refuse_damaged(self) -> None:
+        sizes = ((f.file_path, f.file_size_in_bytes) for f in self._files().data)
+        refuse_damaged(sizes, self._table.location(), self._what)
+
     def _proved(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         asked = columns_of(measures)
         if not asked:
@@ -167,8 +172,7 @@ class PinnedIceberg:
         with translated(self._what):
             files = self._files()
             files.refuse_unreadable(self._what)
-            if not as_logged(((f.file_path, f.file_size_in_bytes) for f in files.data), self._table.location()):
-                return {}
+            self._refuse_damaged()
             statistics = IcebergStatistics(files.data, fields, counts_rows=not files.deletes)
             return proved(measures, {name: _logical_type(type_) for name, (_, type_) in fields.items()}, statistics.of)
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_checks.clients.lake import storage_options
+from pipeline_checks.model.errors import TerminalError
 
 _LOCAL = "file://"
 
 
-def as_logged(sizes: Iterable[tuple[str, int]], root: str) -> bool:
-    """Return whether every data file in the file system is there in the size that the table's log tells.
+def refuse_damaged(sizes: Iterable[tuple[str, int]], root: str, what: str) -> None:
+    """Raise TerminalError when a data file in the file system is gone, or has not the size that the log tells.
 
-    What a log says of the rows of a file that was lost or cut short is true of no row. Files of an object store are
-    not asked for: it stores them whole or not at all, and a question for each costs more than reading some.
+    What a log says of the rows of such a file is true of no row. Files of an object store are not asked for: it stores
+    them whole or not at all, and a question for each costs more than reading some.
 
     Parameters
     ----------
@@ -23,14 +24,25 @@ def as_logged(sizes: Iterable[tuple[str, int]], root: str) -> bool:
         Paths, absolute or below ``root``, and sizes in bytes.
     root:
         Where the table lies, as a path or URI.
+    what:
+        What is being done, for the message.
     """
     folder = _path(root)
     if "://" in folder:
-        return True
-    try:
-        return all(Path(folder, _path(name)).stat().st_size == size for name, size in sizes)
-    except OSError:
-        return False
+        return
+    for name, size in sizes:
+        file = Path(folder, _path(name))
+        try:
+            found = f"has {file.stat().st_size:,} bytes"
+            if file.stat().st_size == size:
+                continue
+        except OSError as problem:
+            found = f"cannot be read ({problem.strerror})"
+        raise TerminalError(
+            f"{what}: the data file {file.name} {found}; the log of the table tells {size:,} bytes.",
+            next_step="Bring the file back from a backup, or let the table be written anew.",
+            file=str(file),
+        )
 
 
 def files_holding(files: Iterable[str], root: str, column: str, values: Sequence[Any]) -> Mapping[Any, tuple[str, ...]]:

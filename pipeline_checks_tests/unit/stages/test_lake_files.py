@@ -10,7 +10,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from pipeline_checks.clients.lake import iceberg_catalog
-from pipeline_checks.model.measure import Maximum, Measure
+from pipeline_checks.model.errors import TerminalError
+from pipeline_checks.model.measure import Maximum, Measure, RowCount
 from pipeline_checks.model.stage import PinnedStage
 from pipeline_checks.stages.delta import DeltaTable as Delta
 from pipeline_checks.stages.delta import open_stage as open_delta
@@ -68,14 +69,24 @@ def iceberg(folder: Path) -> PinnedStage:
 def test_the_log_proves_nothing_of_files_that_are_not_as_it_tells(
     table: Callable[[Path], PinnedStage], tmp_path: Path
 ) -> None:
-    asked: frozenset[Measure] = frozenset({Maximum("id")})
+    asked: frozenset[Measure] = frozenset({Maximum("id"), RowCount()})
     pinned = table(tmp_path)
-    assert [m.value for m in pinned.answer(asked).values()] == [4]
+    assert [m.value for m in pinned.answer(asked).values()] == [4, 4]
     file = next(tmp_path.rglob("*.parquet"))
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
-    assert pinned.answer(asked) == {}
+    with pytest.raises(TerminalError, match=f"{file.name} has .* bytes; the log of the table tells {len(whole):,}"):
+        pinned.answer(asked)
     file.unlink()
-    assert pinned.answer(asked) == {}
+    with pytest.raises(TerminalError, match=f"{file.name} cannot be read"):
+        pinned.answer(asked)
     file.write_bytes(whole)
-    assert [m.value for m in pinned.answer(asked).values()] == [4]
+    assert [m.value for m in pinned.answer(asked).values()] == [4, 4]
+
+
+def test_files_are_found_whatever_their_partition_is_called(tmp_path: Path) -> None:
+    places = ["a b", "x:y", "50%", "é/ü", "a+b", None]
+    write_deltalake(tmp_path, pa.table({"place": places, "id": range(6)}), partition_by=["place"])
+    reader = open_delta(Delta(name="lake", path=str(tmp_path)))
+    answers = reader.at(reader.reached().position).answer(frozenset({RowCount()}))
+    assert answers[RowCount()].value == 6
