@@ -60,8 +60,10 @@ def has_event_history(stage: StageDeclaration) -> bool:
 
 def is_reconcilable(stage: StageDeclaration) -> bool:
     """Whether the values of each row can be set against those of the stage that it is made from."""
-    if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters" or not stage.contract.key:
+    if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters":
         return False
+    if not stage.contract.key:
+        return stage.contract.says_no_key  # and then it is told why they are not
     return is_event_topic(stage) or is_served(stage) or says_what_it_covers(stage) or may_be_a_copy(stage)
 
 

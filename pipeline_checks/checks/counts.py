@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline_checks.checks.applicability import is_comparable_when_behind, is_event_topic, is_topic
+from pipeline_checks.checks.applicability import is_comparable_when_behind, is_event_topic, is_source, is_topic
 from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplicate_measures
 from pipeline_checks.checks.judging import conclude, counted, inexact, json_key, named_key, promise_of
 from pipeline_checks.model.check import CheckConfiguration, Evidence
@@ -236,6 +236,8 @@ def _contradiction(evidence: Evidence, difference: KeyDifference | None) -> Iter
 def _doubts(evidence: Evidence, difference: KeyDifference | None) -> Iterator[str]:
     if difference is None:
         yield from inexact(evidence, (RowCount(),), "the row count")
+        if not is_source(evidence.stage):
+            yield "nothing identifies its rows, so their number is compared with that of no other stage"
         return
     # The watermarks of a topic are a bound; its keys were counted from the records.
     told = (KeyComparison(),) if is_topic(evidence.stage) else (KeyComparison(), RowCount())

@@ -49,25 +49,27 @@ def connect(url: str) -> SparkSession:
     place = _place(url)
     _listens(place)
     try:
-        from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession as ConnectSession
     except ImportError as problem:
         raise _missing(problem) from None
     with translated(f"opening a session of Spark at {place[0]}:{place[1]}"):
-        session = ConnectSession.builder.remote(url).create()
-        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=1000)])
-        return _with_settings(session)
+        return _made_ours(ConnectSession.builder.remote(url).create())
 
 
 def own(given: Any) -> SparkSession:
     """Return a session of our own beside one that was handed over, so that none of its settings are changed."""
     with translated("opening a session of Spark"):
-        return _with_settings(given.cloneSession() if hasattr(given, "client") else given.newSession())
+        return _made_ours(given.cloneSession() if is_connected(given) else given.newSession())
+
+
+def is_connected(session: Any) -> bool:
+    """Whether a session lies behind Spark Connect, rather than in this process."""
+    return hasattr(session, "client")
 
 
 def close(session: Any) -> None:
     """Give a Connect session back; one in this process ends with what it was made from."""
-    if not hasattr(session, "client"):
+    if not is_connected(session):
         return
     try:
         session.client.release_session()
@@ -129,7 +131,11 @@ def translate(what: str, problem: Exception) -> PipelineChecksError:
     return TerminalError(f"{what}: {first}.")
 
 
-def _with_settings(session: Any) -> SparkSession:
+def _made_ours(session: Any) -> SparkSession:
+    if is_connected(session):
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+
+        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES, max_backoff=1000)])
     for name, value in _SETTINGS.items():
         session.conf.set(name, value)
     made: SparkSession = session

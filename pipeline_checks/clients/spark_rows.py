@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.clients.spark_connect import translated
+from pipeline_checks.clients.spark_connect import is_connected, translated
 from pipeline_checks.model.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ class SparkRows:
 
     def __init__(self, frame: DataFrame, what: str, columns: Sequence[str] | None = None) -> None:
         self._what = what
-        self._whole = frame
         with translated(what):
             names = list(frame.columns)
         wanted = names if columns is None else list(dict.fromkeys(columns))
@@ -45,11 +44,6 @@ class SparkRows:
                 f"{what}: there is no column {missing[0]!r}.", next_step=f"The columns are: {', '.join(names)}."
             )
         self._frame = frame.select(*map(quoted, wanted))
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the rows lie behind Spark Connect, rather than in a session of this process."""
-        return hasattr(self._whole.sparkSession, "client")
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
@@ -65,17 +59,10 @@ class SparkRows:
             answer: pyarrow.Table = made(self._frame, self.functions).toArrow()
             return answer
 
-    def where(self, made: Ask) -> SparkRows:
-        """Return the rows for which a condition holds."""
-        kept = object.__new__(SparkRows)
-        kept._what, kept._whole = self._what, self._whole
-        kept._frame = self._frame.where(made(self._frame, self.functions))
-        return kept
-
     @property
     def functions(self) -> Any:
         """Spark's functions over columns, those of the kind of session that the rows lie in."""
-        if self.is_connected:
+        if is_connected(self._frame.sparkSession):
             from pyspark.sql.connect import functions as connected
 
             return connected
@@ -105,7 +92,7 @@ class SparkRows:
         import pyarrow as pa
 
         frame: Any = self._frame
-        if not self.is_connected:
+        if not is_connected(self._frame.sparkSession):
             yield frame.toArrow()  # a session of this process has no stream of Arrow
             return
         client = frame.sparkSession.client

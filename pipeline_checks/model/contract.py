@@ -38,9 +38,9 @@ class Column(BaseModel):
 class Contract(BaseModel):
     """The promises of a stage.
 
-    ``key`` are the columns that identify a row; ``event_time`` is the column that tells when the row was last
-    true in its source. Every other field (``freshness``, ``latency``, ...) is a promise that the check module of
-    that name turns into its own typed configuration; see ``promises``.
+    ``key`` are the columns that identify a row (``key: []`` says that nothing does); ``event_time`` is the column that
+    tells when the row was last true in its source. Every other field (``freshness``, ``latency``, ...) is a promise
+    that the check module of that name turns into its own typed configuration; see ``promises``.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -58,6 +58,11 @@ class Contract(BaseModel):
                         known = ", ".join(self.columns)
                         raise ValueError(f"{field} names {name!r}, which is not among the columns ({known})")
         return self
+
+    @property
+    def says_no_key(self) -> bool:
+        """Whether it is said that nothing identifies a row; not to name a key is a mistake."""
+        return not self.key and "key" in self.model_fields_set
 
     @property
     def promises(self) -> dict[str, Any]:

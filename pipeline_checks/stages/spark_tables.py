@@ -98,14 +98,12 @@ class SparkPinned:
     def rows_outside(self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]) -> SparkRows:
         """Return the rows whose integer key is NULL or in none of some ranges, both ends inclusive."""
 
-        def outside(_: Any, functions: Any) -> Any:
-            column = functions.col(quoted(key))
-            kept = functions.lit(True)
-            for low, high in ranges:
-                kept = kept & ~column.between(low, high)
-            return column.isNull() | kept
-
-        return SparkRows(self._frame.where(outside(None, self.rows().functions)), self._what, columns)
+        functions = self.rows().functions
+        column = functions.col(quoted(key))
+        outside = functions.lit(True)
+        for low, high in ranges:
+            outside = outside & ~column.between(low, high)
+        return SparkRows(self._frame.where(column.isNull() | outside), self._what, columns)
 
     def commits(self) -> Iterator[Commit]:
         """Yield the commits that led here, newest first."""

@@ -166,9 +166,11 @@ class _Stages:
 def _promise_problems(stage: StageDeclaration, path: Path, contract_path: Path) -> Iterator[Problem]:
     """What is wrong with the promises about a stage whose fields are right."""
     contract = stage.contract
-    if stage.holds_rows and not contract.key:
+    if stage.holds_rows and not contract.key and not contract.says_no_key:
         message = f"the contract of {stage.name!r} names no key, so its rows cannot be told apart"
-        yield Problem((*path, "contract"), message, "Add key: [the columns that identify a row].")
+        yield Problem(
+            (*path, "contract"), message, "Add key: [the columns that identify a row]; key: [] where none do."
+        )
     for column, origin in stage.columns.items() if contract.columns else ():
         # A change log may have columns beside the row's, of what its event tells.
         of_event = stage.row_meaning == "changes" and any(name in origin for name in EVENT_TYPES)

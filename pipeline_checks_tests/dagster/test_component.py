@@ -44,6 +44,21 @@ def test_a_mistake_is_told_with_its_own_line(right: str, wrong: str, field: str,
     assert "secret" not in str(told)
 
 
+def test_a_wrong_engine_is_told_with_its_own_line(tmp_path: Path) -> None:
+    text = SHOP.replace("  name: shop\n", "  name: shop\n  engine: {spark: 'local[2]'}\n")
+    (told,) = problems(tmp_path, text).data["problems"]
+    assert (told["line"], told["field"]) == (line_of(text, "engine:"), "attributes.engine.spark")
+
+
+def test_the_resource_that_gives_the_spark_session_is_asked_for_when_it_is_missing(tmp_path: Path) -> None:
+    text = make_lake(tmp_path).replace("  name: lake\n", "  name: lake\n  engine: {spark: {resource: cluster}}\n")
+    loaded = load_project(tmp_path, text)
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="'cluster'"):
+        loaded.get_repository_def()
+    given = dg.Definitions.merge(loaded, dg.Definitions(resources={"cluster": object()}))
+    assert given.resolve_job_def("lake_check") is not None
+
+
 def test_several_mistakes_are_told_together(tmp_path: Path) -> None:
     text = SHOP.replace("int64", "int46").replace("from: source", "from: nowhere")
     assert len(problems(tmp_path, text).data["problems"]) == 2

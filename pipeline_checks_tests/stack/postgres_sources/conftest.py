@@ -84,8 +84,8 @@ def standby_server(postgres_home: RunningStack, server: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="pipeline_checks_standby_") as folder:
         data = Path(folder) / "data"
         os.chown(folder, owner, -1)
-        copy = [programs / "pg_basebackup", "-d", server, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-        subprocess.run(copy, check=True, cwd=folder, capture_output=True, **identity)
+        options = ("-d", server, "-D", str(data), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        subprocess.run([programs / "pg_basebackup", *options], check=True, cwd=folder, capture_output=True, **identity)
         with (data / "postgresql.auto.conf").open("a") as settings:
             settings.write(f"\nport = {port}\nunix_socket_directories = ''\nlisten_addresses = '127.0.0.1'\n")
         with (Path(folder) / "log").open("wb") as log:
@@ -163,7 +163,7 @@ def committing() -> Callable[[str, str], Any]:
         def write() -> None:
             with connect(url) as connection:
                 while not ended.is_set():
-                    connection.execute(statement)  # type: ignore[call-overload]
+                    connection.execute(statement)
                     started.set()
 
         thread = threading.Thread(target=write)

@@ -220,3 +220,12 @@ def test_a_malformed_promise_is_refused(promise: object) -> None:
 
 def test_a_service_has_no_rows_to_count() -> None:
     assert not check("counts").applies_to(connector())
+
+
+def test_rows_that_nothing_identifies_are_counted_at_the_source_and_compared_nowhere() -> None:
+    keyless = {"key": [], "counts": {"max": 10}}
+    assert judge("counts", source(contract=keyless)).verdict is Verdict.PASS
+    assert judge("counts", source(contract=keyless), rows=11).verdict is Verdict.FAIL
+    judgement = judge("counts", table(contract=keyless))
+    assert (judgement.verdict, judgement.looked_at) == (Verdict.WARN, {"rows": 10})
+    assert "nothing identifies its rows" in judgement.message

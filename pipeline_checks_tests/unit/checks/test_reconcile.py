@@ -28,7 +28,8 @@ def test_rows_that_are_all_equal_pass(declaration: StageDeclaration) -> None:
 
 
 @pytest.mark.parametrize(
-    "declaration", [source(), connector(), table(**{"from": ()}), table(rows_stand_for="changes", covers="none")]
+    "declaration",
+    [source(), connector(), table(**{"from": ()}), table(covers="none", rows_stand_for="changes")],
 )
 def test_it_is_not_promised_where_there_is_nothing_to_compare_with(declaration: StageDeclaration) -> None:
     assert not check("reconcile").applies_to(declaration)
@@ -83,3 +84,15 @@ def test_a_table_behind_the_cut_is_judged_at_its_own_position() -> None:
 
 def test_no_row_compared_is_no_pass() -> None:
     assert judge("reconcile", table(), {RowComparison(): RowDifference(0, COLUMNS, 0)}).verdict is Verdict.UNSETTLED
+
+
+@pytest.mark.parametrize("declaration", [topic(contract={"key": []}), table(contract={"key": []})])
+def test_rows_that_nothing_identifies_are_not_compared_and_the_reason_is_told(declaration: StageDeclaration) -> None:
+    judgement = judge("reconcile", declaration)
+    assert judgement.verdict is Verdict.WARN
+    assert "nothing identifies a row (`key: []`)" in judgement.message
+
+
+def test_a_source_that_nothing_identifies_and_a_contract_without_a_word_of_a_key_promise_nothing() -> None:
+    assert not check("reconcile").applies_to(source(contract={"key": []}))
+    assert not check("reconcile").applies_to(table(contract={}))

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.values.patterns import for_postgres, for_rust
+from pipeline_checks.values.patterns import for_java, for_postgres, for_rust
 
 VALUES = [
     *(
@@ -73,3 +73,23 @@ def test_a_plain_pattern_is_given_to_postgres_with_its_classes_spelt_out() -> No
 def test_a_pattern_that_ends_too_early_is_refused(pattern: str) -> None:
     with pytest.raises(ConfigurationError):
         for_rust(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "for_java_"),
+    [
+        ("a.b", r"\A(?:a[^\n]b)\z"),
+        ("(?:a|b)+?", r"\A(?:(?:a|b)+?)\z"),
+        (r"\d{2}-\W", r"\A(?:[0-9]{2}-[^0-9A-Za-z_])\z"),
+        ("[]a&&b[]", r"\A(?:[\]a\&\&b\[])\z"),
+        (r"[^\w.]", r"\A(?:[^0-9A-Za-z_.])\z"),
+        ("{", r"\A(?:\{)\z"),
+    ],
+)
+def test_a_pattern_is_put_into_java(pattern: str, for_java_: str) -> None:
+    assert for_java(pattern) == for_java_
+
+
+@pytest.mark.parametrize("pattern", ["(?i)a", "^a", "a$", "a*+", r"\bx", r"\pL", "[[:alpha:]]", r"[\D]", r"[\p{L}]"])
+def test_a_pattern_that_java_may_judge_otherwise_is_not_put_into_it(pattern: str) -> None:
+    assert for_java(pattern) is None
