@@ -71,7 +71,8 @@ def published(deadline: Deadline) -> int:
     """Wait until the connector has committed a position behind a mark written now, and return the mark's LSN."""
     lsn = _patiently(deadline, _mark)
     assert lsn is not None, "no mark could be written"
-    assert _patiently(deadline, lambda: connector_lsn() >= lsn), f"the connector did not pass {lsn}"
+    passed = _patiently(deadline, lambda: connector_lsn() >= lsn)
+    assert passed, f"the connector did not pass {lsn}: {_connector_told()}"
     return lsn
 
 
@@ -79,6 +80,19 @@ def connector_lsn() -> int:
     """The position in the log of Postgres that the connector has committed."""
     answer = httpx.get(f"{setting('CONNECT_URL')}/connectors/{CONNECTOR}/offsets", timeout=5)
     return int(answer.raise_for_status().json()["offsets"][0]["offset"]["lsn"])
+
+
+def _connector_told() -> str:
+    """What Connect and Postgres say of the connector, for whoever reads of a failure."""
+    told = []
+    for what in ("status", "offsets"):
+        try:
+            told.append(httpx.get(f"{setting('CONNECT_URL')}/connectors/{CONNECTOR}/{what}", timeout=5).text)
+        except _AWAY as problem:
+            told.append(f"{what}: {problem!r}")
+    with source() as connection:
+        told += [str(row) for row in connection.execute("SELECT * FROM pg_replication_slots").fetchall()]
+    return "; ".join(told)
 
 
 def _mark() -> int:
