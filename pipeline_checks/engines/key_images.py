@@ -128,11 +128,8 @@ class _Flags:
         if end - low > MOST_FLAGS:
             return False
         if (low, end) != (self._low, high):
-            spare = min(end - low, MOST_FLAGS - (end - low))  # so that keys in order do not make it grow each time
-            if low < self._low:
-                low = max(low - spare, _LEAST)
-            elif len(self._flags):
-                end += spare
+            spare = min(end - low, (MOST_FLAGS - (end - low)) // 2)  # so that no later key makes it grow again
+            low, end = max(low - spare, _LEAST), end + spare
             grown = np.zeros(end - low, np.bool_)
             grown[self._low - low : high - low] = self._flags
             self._low, self._flags = low, grown
