@@ -26,9 +26,8 @@ from pipeline_checks_tests.stack.standby import answers, catch_up, paused, stand
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-@pytest.fixture(scope="session")
-def postgres_home() -> Iterator[RunningStack]:
-    """Postgres alone, in a home of its own."""
+@contextmanager
+def _postgres_alone() -> Iterator[RunningStack]:
     home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
     running = RunningStack(home, EmbeddedProvider(home))
     try:
@@ -37,6 +36,13 @@ def postgres_home() -> Iterator[RunningStack]:
     finally:
         running.provider.down(purge=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_home() -> Iterator[RunningStack]:
+    """Postgres alone, in a home of its own."""
+    with _postgres_alone() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -123,13 +129,13 @@ def committing() -> Callable[[str, str], Any]:
 
 
 @pytest.fixture
-def other_server(postgres_home: RunningStack) -> Iterator[str]:
-    """The URL of a server that has nothing to do with the first."""
-    home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
-    running = RunningStack(home, EmbeddedProvider(home))
-    try:
-        running.up([postgres()])
-        yield running.settings["POSTGRES_URL"]
-    finally:
-        running.provider.down(purge=True)
-        shutil.rmtree(home, ignore_errors=True)
+def other_stack() -> Iterator[RunningStack]:
+    """Another server, which has nothing to do with the first and which the test may stop."""
+    with _postgres_alone() as running:
+        yield running
+
+
+@pytest.fixture
+def other_server(other_stack: RunningStack) -> str:
+    """The URL of that server."""
+    return other_stack.settings["POSTGRES_URL"]
