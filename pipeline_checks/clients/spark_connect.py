@@ -53,7 +53,8 @@ def connect(url: str) -> SparkSession:
     except ImportError as problem:
         raise _missing(problem) from None
     with translated(f"opening a session of Spark at {place[0]}:{place[1]}"):
-        return _made_ours(ConnectSession.builder.remote(url).create())
+        # Not by the builder, which would hand this session to whoever asks for one in this process.
+        return _made_ours(ConnectSession(connection=url))
 
 
 def own(given: Any) -> SparkSession:
