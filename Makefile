@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format typecheck dev bench soak lock jars clean
+.PHONY: help setup run test unit lint format typecheck dev bench bench-large soak lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ HOME_FOLDER := $(abspath $(or $(PIPELINE_CHECKS_HOME),.pipeline_checks))
 ARGS ?=
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the virtual environment from requirements.lock
 
@@ -59,8 +59,11 @@ dev: $(STAMP) ## Open the Dagster UI on the same definitions
 	@mkdir -p $(HOME_FOLDER)/dagster && cp dagster.yaml $(HOME_FOLDER)/dagster/dagster.yaml
 	DAGSTER_HOME=$(HOME_FOLDER)/dagster $(BIN)/dagster dev -w workspace.yaml $(ARGS)
 
-bench: $(STAMP) ## Measure against the limits
+bench: $(STAMP) ## Measure against the limits, floors and other tools (a quarter of an hour)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-large: $(STAMP) ## The same at ten million rows
+	$(BIN)/python -m benchmarks --large $(ARGS)
 
 soak: $(STAMP) ## Repeat kills and clean runs many times
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as parquet
 from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog.sql import SqlCatalog
 
 from benchmarks.figures import Figure, paired, seconds_of
 from benchmarks.peers.environment import FOLDER, peers_python
@@ -73,10 +75,8 @@ def measure_stage_checks(rows: int = 1_000_000) -> list[Figure]:
         stage = declaration_class("delta_table").model_validate(
             {"name": "customers", "kind": "delta_table", "path": str(path), "contract": CONTRACT}
         )
-        files = DeltaTable(path).file_uris()
-        work, floor, ratio = paired(lambda: _measure(stage), lambda: _decode(files))
-        how = f"counts, schema, duplicates, freshness, nulls, values: {work:.2f} s; decode of 9 columns: {floor:.2f} s"
-        figures = [Figure(f"checks of a Delta stage of {size}", ratio, "x one decode", LIMIT, detail=how)]
+        figures = [_against_decode(f"checks of a Delta stage of {size}", stage, DeltaTable(path).file_uris())]
+        figures.append(_against_decode(f"checks of an Iceberg stage of {size}", *_iceberg(Path(folder), path)))
         python, problems = peers_python()
         for name, (module, requirement, which) in PEERS.items():
             lost = next((p for r, p in problems.items() if r.startswith(requirement)), None)
@@ -88,6 +88,28 @@ def measure_stage_checks(rows: int = 1_000_000) -> list[Figure]:
 def measure_stage_checks_large() -> list[Figure]:
     """Return the same of ten million rows."""
     return measure_stage_checks(10_000_000)
+
+
+def _against_decode(work: str, stage: StageDeclaration, files: list[str]) -> Figure:
+    seconds, floor, ratio = paired(lambda: _measure(stage), lambda: _decode(files))
+    how = f"counts, schema, duplicates, freshness, nulls, values: {seconds:.2f} s; decode of 9 columns: {floor:.2f} s"
+    return Figure(work, ratio, "x one decode", LIMIT, detail=how)
+
+
+def _iceberg(folder: Path, delta: Path) -> tuple[StageDeclaration, list[str]]:
+    """Return a stage of the rows of a Delta table in an Iceberg table, file by file, and the files of that."""
+    given = {"name": "bench", "url": f"sqlite:///{folder}/catalog.db", "warehouse": f"file://{folder}/warehouse"}
+    catalog = SqlCatalog("bench", uri=given["url"], warehouse=given["warehouse"])
+    catalog.create_namespace("shop")
+    for file in DeltaTable(delta).file_uris():
+        rows = parquet.read_table(file)
+        catalog.create_table_if_not_exists("shop.customers", rows.schema).append(rows)
+    files = [task.file.file_path for task in catalog.load_table("shop.customers").scan().plan_files()]
+    catalog.close()
+    stage = declaration_class("iceberg_table").model_validate(
+        {"name": "ice", "kind": "iceberg_table", "table": "shop.customers", "catalog": given, "contract": CONTRACT}
+    )
+    return stage, files
 
 
 def _against(

@@ -53,18 +53,22 @@ def connect(url: str) -> SparkSession:
     except ImportError as problem:
         raise _missing(problem) from None
     with translated(f"opening a session of Spark at {place[0]}:{place[1]}"):
-        return _made_ours(ConnectSession.builder.remote(url).create())
+        # Not by the builder, which would hand this session to whoever asks for one in this process.
+        return _made_ours(ConnectSession(connection=url))
 
 
 def own(given: Any) -> SparkSession:
     """Return a session of our own beside one that was handed over, so that none of its settings are changed."""
     with translated("opening a session of Spark"):
-        return _made_ours(given.cloneSession() if is_connected(given) else given.newSession())
+        if not is_connected(given):
+            return _made_ours(given.newSession())
+        _ = given.version  # only a session that was asked something is known to the server
+        return _made_ours(given.cloneSession())
 
 
 def is_connected(session: Any) -> bool:
     """Whether a session lies behind Spark Connect, rather than in this process."""
-    return hasattr(session, "client")
+    return type(session).__module__.startswith("pyspark.sql.connect")
 
 
 def close(session: Any) -> None:
@@ -107,7 +111,7 @@ def translated(what: str) -> Iterator[None]:
 
 def translate(what: str, problem: Exception) -> PipelineChecksError:
     """Return the error of this project that stands for one of Spark's."""
-    text = str(problem)
+    text = _text(problem)
     lowered, first = text.lower(), _first_line(text) or type(problem).__name__
     if _code(problem) in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or any(w.lower() in lowered for w in _AWAY):
         return TransientError(f"{what}: Spark does not answer.", next_step="See that its server runs.")
@@ -181,6 +185,11 @@ def _code(problem: Exception) -> str:
         return str(getattr(code() if callable(code) else code, "name", ""))
     except Exception:
         return ""
+
+
+def _text(problem: Exception) -> str:
+    details = getattr(problem, "details", None)  # an error of the transport shows itself over many lines
+    return str((details() if callable(details) else None) or problem)
 
 
 def _first_line(text: str) -> str:

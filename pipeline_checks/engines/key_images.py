@@ -2,14 +2,16 @@
 
 Each key becomes an image of 64 bits: an integer its own value, any other key a hash. Rows of one key have one image, so
 keys without a repeated image are unique. The few rows behind repeated images are looked at again, with their keys.
-Dense integers set one flag a possible key; other images are sorted; more of them than memory may hold are first
-distributed over files.
+Integers set one flag a possible key while these fit into memory, and are not kept; where that is not possible, or a
+flag was set twice, images are sorted, and more of them than memory may hold are first distributed over files.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 
     Images = npt.NDArray[np.int64]
 
-SPARSEST = 8
-"""Possible keys per row, between the least and the greatest, above which integers do not count as dense."""
 MOST_IMAGES = 64_000_000
 """Images that are held at once: 8 bytes each."""
 MOST_FLAGS = 256 * 2**20
+"""Possible keys between the least and the greatest, a byte each, beyond which integers are sorted instead."""
+LEAST_HALVED = 2**20
+"""Images from which on the two halves of them are sorted side by side."""
 MOST_REPEATED = 1_000_000
 """Repeated images beyond which the rows behind them are no longer few."""
 _FILES = 64
@@ -44,7 +47,13 @@ def duplicates_by_images(rows: Callable[[Sequence[str]], Rows], key: Sequence[st
     import numpy as np
     import polars as pl
 
-    repeated = _repeated(_images(frame, key) for frame in batches(rows(key), key))
+    def of_all() -> Iterator[Images]:
+        return (_images(frame, key) for frame in batches(rows(key), key))
+
+    all_differ, left = _all_differ(of_all())
+    if all_differ:
+        return DuplicateSample(0, 0)
+    repeated = _repeated(left or of_all())
     if len(repeated) == 0:
         return DuplicateSample(0, 0)
     if len(repeated) > MOST_REPEATED:
@@ -73,6 +82,60 @@ def _images(frame: polars.DataFrame, key: Sequence[str]) -> Images:
     return frame.select(key).hash_rows().to_numpy().view(np.int64)
 
 
+def _all_differ(parts: Iterator[Images]) -> tuple[bool, Iterator[Images] | None]:
+    """Whether flags prove that no image comes twice; they prove nothing of images that lie too far apart.
+
+    Beside it stand all images where they turned out to be such at once, so that they need not be read again.
+    """
+    flags, count = _Flags(), 0
+    for part in parts:
+        if not flags.set(part):
+            return False, None if count else chain([part], parts)
+        count += len(part)
+    return flags.number() == count, None
+
+
+class _Flags:
+    """A flag for each number between the least and the greatest that were set; what was never set takes no memory."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._low = 0
+        self._flags = np.zeros(0, np.bool_)
+
+    def set(self, images: Images) -> bool:
+        """Set the flags of some numbers; return whether that was possible."""
+        if len(images):
+            if not self._reach(int(images.min()), int(images.max())):
+                return False
+            self._flags[images - self._low] = True
+        return True
+
+    def number(self) -> int:
+        """Return how many flags are set."""
+        import numpy as np
+
+        return int(np.count_nonzero(self._flags))
+
+    def _reach(self, least: int, greatest: int) -> bool:
+        import numpy as np
+
+        high = self._low + len(self._flags)
+        if len(self._flags) == 0:
+            self._low = high = least
+        low, end = min(self._low, least), max(high, greatest + 1)
+        if end - low > MOST_FLAGS:
+            return False
+        if (low, end) != (self._low, high):
+            spare = min(end - low, (MOST_FLAGS - (end - low)) // 2)  # so that no later key makes it grow again
+            low, end = max(low - spare, _LEAST), end + spare
+            grown = np.zeros(end - low, np.bool_)
+            grown[self._low - low : high - low] = self._flags
+            self._low, self._flags = low, grown
+        return True
+
+
 def _repeated(parts: Iterator[Images]) -> Images:
     """Return the images that come more than once, each once and in order."""
     import numpy as np
@@ -91,15 +154,21 @@ def _repeated_in(images: Images) -> Images:
 
     if len(images) < 2:
         return images[:0]
-    least, greatest = int(images.min()), int(images.max())
-    if greatest - least < min(SPARSEST * len(images) + 1024, MOST_FLAGS):
-        seen = np.zeros(greatest - least + 1, np.bool_)
-        for start in range(0, len(images), _CHUNK):
-            seen[images[start : start + _CHUNK] - least] = True
-        if int(np.count_nonzero(seen)) == len(images):
-            return images[:0]
-    images.sort()
+    _sort(images)
     return np.unique(images[1:][images[1:] == images[:-1]])
+
+
+def _sort(images: Images) -> None:
+    """Sort in place: both sides of the median at once, as sorting leaves other threads alone."""
+    if len(images) < LEAST_HALVED:
+        images.sort()
+        return
+    middle = len(images) // 2
+    images.partition(middle)
+    with ThreadPoolExecutor(1) as beside:
+        lower = beside.submit(images[:middle].sort)
+        images[middle:].sort()
+        lower.result()
 
 
 def _repeated_over_files(held: bytearray, part: Images, rest: Iterator[Images]) -> Images:
@@ -138,4 +207,5 @@ def _repeated_over_files(held: bytearray, part: Images, rest: Iterator[Images]) 
 
 _ROWS = "__rows_of_key"
 _OF_NULL = 0
+_LEAST = -(2**63)
 _CHUNK = 1 << 20

@@ -42,6 +42,9 @@ SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON
 WHERE i.indrelid = %s::regclass AND i.indkey[0] = %s AND i.indisvalid AND i.indpred IS NULL AND a.amname = 'btree'
 """
 
+_MOST_ITEMS = 1600
+"""How many values one statement asks for; Postgres allows 1664."""
+
 
 class PinnedPostgres:
     """Answers about one table in one snapshot. Aggregates are computed where the data is."""
@@ -200,7 +203,12 @@ class PinnedPostgres:
                 items[measure] = item
         if not items:
             return {}
-        row = self._snapshot.query(statements.select(list(items.values())), what=self._what)[0]
+        alone = getattr(next(iter(items)), "column", None) if len(items) == 1 else None
+        what = self._what if alone is None else f"{self._what}, column {alone!r}"
+        asked = list(items.values())
+        row: list[Any] = []
+        for first in range(0, len(asked), _MOST_ITEMS):
+            row += self._snapshot.query(statements.select(asked[first : first + _MOST_ITEMS]), what=what)[0]
         answers: dict[Measure, Measured] = {}
         for measure, value in zip(items, row, strict=True):
             found = self._violations(statements, measure, value) if isinstance(measure, Violations) else value

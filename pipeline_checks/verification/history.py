@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 IN_CUT = "__in_cut"
-"""bool: the event belongs to a transaction of the cut"""
+"""bool: the event belongs to a transaction of the cut; where no source has one, it stood in the topic when pinned"""
 
 UNTOLD = "__untold"
 """bool: a value of the event is not known and stands as NULL"""
@@ -80,7 +80,7 @@ class TopicHistory:
         self._reader = reader
         self._cut = cut
         assert isinstance(pinned.position, OffsetsPosition)
-        self.end = pinned.position
+        self.end = self._pinned_end = pinned.position
         self._moved: dict[OffsetsPosition, polars.DataFrame | None] = {}
         self.frame = self._mark(pinned.rows((*EVENT_COLUMNS, *self.key)))
 
@@ -120,8 +120,12 @@ class TopicHistory:
 
         frame = polars.from_arrow(rows)
         assert isinstance(frame, polars.DataFrame)
-        if self._cut is None:
-            return frame.with_columns(polars.col(TX_ID).is_not_null().alias(IN_CUT))
+        if self._cut is None:  # the data begins here, so the cut is where the topic ended when it was pinned
+            ends = self._pinned_end.partitions(self.topic)
+            inside = (
+                (polars.col(PARTITION) == partition) & (polars.col(OFFSET) < end) for partition, end in ends.items()
+            )
+            return frame.with_columns(polars.any_horizontal(polars.lit(False), *inside).alias(IN_CUT))
         ids = frame.get_column(TX_ID).drop_nulls().unique().to_list()
         visible = [i for i in ids if self._cut.contains(i)]
         return frame.with_columns(

@@ -35,12 +35,10 @@ if TYPE_CHECKING:
 SLICES: Final = 64
 """Of so many slices of the keys, one is compared in full each run."""
 MOST_REWRITTEN: Final = 0.25
-"""Share of a table's files that may have been written since; reading what these were before costs as much as all."""
+"""Share of a table's files that others may have written since; reading what these were before costs as much as all."""
 SLICES_VARIABLE: Final = "PIPELINE_CHECKS_SWEEP"
 MOST_OPEN: Final = 0.5
 """Share of buckets beyond which everything is compared: then there is little left to spare."""
-
-
 FINEST: Final = 2**23
 """Buckets of an increment at most: as small as one key where that is enough, so that a touched key opens no other."""
 MOST_KEPT: Final = 2_000_000

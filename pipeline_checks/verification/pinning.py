@@ -157,6 +157,11 @@ class Pinner:
         settled, copy = settle_copy(declaration, reader, original, now, deadline, since_cut)
         if copy is not None:
             self._copies[declaration.name] = copy
+        if settled.coverage.covers_cut and original.coverage.covers_cut is not True:
+            reason = (
+                f"{original.declaration.name}, which it is compared with, is not settled: {original.coverage.reason}"
+            )
+            return replace(settled, coverage=replace(original.coverage, reason=reason))
         return settled
 
     def _settle_service(self, declaration: StageDeclaration) -> Settled:

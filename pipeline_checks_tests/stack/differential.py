@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +25,9 @@ TYPES: dict[str, tuple[str, str]] = {
     "text": ("string", "text"),
     "money": ("decimal(12,2)", "numeric(12,2)"),
     "loose": ("decimal(30,4)", "numeric(30,4)"),
+    "free": ("decimal", "numeric"),
     "ratio": ("float64", "double precision"),
+    "single": ("float32", "real"),
     "day": ("date", "date"),
     "at": ("timestamp", "timestamp"),
     "instant": ("timestamptz", "timestamptz"),
@@ -34,6 +37,8 @@ TYPES: dict[str, tuple[str, str]] = {
     "tags": ("array", "text[]"),
     "numbers": ("array", "integer[]"),
     "mood": ("string", "differential_mood"),
+    "padded": ("string", "char(8)"),
+    "zoned": ("string", "timetz"),
 }
 """Column to logical type and type in Postgres."""
 
@@ -46,7 +51,9 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "text": _TEXTS,
     "money": st.decimals(-(10**9), 10**9, places=2),
     "loose": st.decimals(-(10**20), 10**20, places=4),
-    "ratio": st.floats(allow_nan=False, allow_infinity=False),
+    "free": st.decimals(-(10**12), 10**12, places=6),
+    "ratio": st.floats() | st.just(-0.0),
+    "single": st.floats(width=32),
     "day": st.dates(date(1900, 1, 1), date(2100, 1, 1)),
     "at": _MOMENTS,
     "instant": _MOMENTS.map(lambda m: m.replace(tzinfo=UTC)),
@@ -56,6 +63,8 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "tags": st.lists(st.none() | _TEXTS, max_size=3),
     "numbers": st.lists(st.integers(-9, 9), max_size=3),
     "mood": st.sampled_from(["sad", "ok", "happy"]),
+    "padded": _TEXTS.map(lambda text: text.ljust(8)),
+    "zoned": st.times().map(lambda t: _trimmed(t.isoformat()) + "Z"),
 }
 
 
@@ -152,9 +161,24 @@ def full_outer_join(expected: dict[int, Row], found: list[Row]) -> dict[str, set
     return {
         "missing": {k for k in expected if k not in by_key},
         "unexpected": {k for k in by_key if k not in expected},
-        "changed": {k for k, rows in by_key.items() if k in expected and any(r != expected[k] for r in rows)},
+        "changed": {k for k, rows in by_key.items() if k in expected and any(not same(r, expected[k]) for r in rows)},
         "doubled": {k for k, rows in by_key.items() if len(rows) > 1},
     }
+
+
+def same(one: Row | None, other: Row | None) -> bool:
+    """Whether two rows are equal: NaN is NaN, and there is one zero."""
+    if one is None or other is None:
+        return one is other
+    return {k: _plain(v) for k, v in one.items()} == {k: _plain(v) for k, v in other.items()}
+
+
+def _plain(value: Any) -> Any:
+    return str(value + 0.0) if isinstance(value, float) else value
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0") if "." in text else text
 
 
 def _folded(changes: Any) -> dict[int, Row]:
@@ -208,6 +232,8 @@ def as_json(name: str, value: Any) -> Any:
         return None
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
     if isinstance(value, datetime):
         naive = value.replace(tzinfo=None)
         if name == "instant":

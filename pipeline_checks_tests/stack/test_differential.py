@@ -35,7 +35,7 @@ from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import read_keys
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.settled import Settled
-from pipeline_checks_tests.stack.differential import PARTITIONS, TYPES, World, as_json, full_outer_join, worlds
+from pipeline_checks_tests.stack.differential import PARTITIONS, TYPES, World, as_json, full_outer_join, same, worlds
 from pipeline_checks_tests.stack.topics import brokers, produce, topic
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("base_stack")]
@@ -214,7 +214,7 @@ def _assert_equal_to_a_full_outer_join(world: World) -> None:
             assert values.changed_total == len(told["changed"]), stage
             assert values.skipped == {}, stage
             if stage in ("delta", "iceberg"):
-                at_topic = {k for k, row in world.source().items() if world.told().get(k) != row}
+                at_topic = {k for k, row in world.source().items() if not same(world.told().get(k), row)}
                 blamed = {row.key["id"]: row.stage for row in values.changed}
                 moved = world.moved(stage)
                 for key, first in blamed.items():

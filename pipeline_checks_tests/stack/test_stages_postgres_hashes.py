@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -17,11 +18,15 @@ from deltalake import write_deltalake
 
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.clients.settings import setting
+from pipeline_checks.engines.row_hashes import differing_keys
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.stages.postgres import PostgresTable
 from pipeline_checks.stages.postgres_cut import PostgresCut, open_cut
 from pipeline_checks.stages.registry import declaration_class, open_stage
+from pipeline_checks.values.buckets import stretches
+from pipeline_checks.verification import increment as increments
+from pipeline_checks.verification.increment import finer, increment
 from pipeline_checks.verification.narrowing import BucketSource, narrow
 from pipeline_checks.verification.row_forms import forms_between
 from pipeline_checks_tests.conftest import RunningStack
@@ -163,6 +168,54 @@ def test_only_the_rows_around_a_difference_are_read_again_and_every_damaged_one_
         assert sorted(again) == sorted(
             [*(k for k in keys if k != rows.column("id")[lost].as_py()), rows.column("id")[doubled].as_py()]
         )
+
+
+def test_buckets_of_some_ranges_hold_the_rows_of_these_and_no_other(
+    held: tuple[PostgresTable, pa.Table], cut: PostgresCut
+) -> None:
+    origin = cut.table(held[0])
+    assert isinstance(origin, BucketSource)
+    plan = origin.bucket_plan("id")
+    assert plan is not None
+    whole = origin.hashed_buckets("id", list(COLUMNS), plan)
+    some = np.arange(plan.count) % 3 == 0
+    part = origin.hashed_buckets("id", list(COLUMNS), plan, stretches(some, plan))
+    assert whole is not None
+    assert part is not None
+    assert (part.counts == np.where(some, whole.counts, 0)).all()
+    assert (part.folded == np.where(some, whole.folded, np.uint64(0))).all()
+    one = origin.hashed_buckets("id", ["name"], plan, [(-5000, -5000)])
+    assert one is not None
+    assert one.counts.sum() == 1
+
+
+@pytest.mark.parametrize("changed", [(), (3,), tuple(range(0, ROWS, 2))])
+def test_an_increment_of_long_stretches_reads_only_the_buckets_that_differ(
+    held: tuple[PostgresTable, pa.Table], cut: PostgresCut, tmp_path: Path, changed: tuple[int, ...]
+) -> None:
+    source, rows = held
+    names = rows.column("name").to_pylist()
+    for row in changed:
+        names[row] = "other"
+    damaged = rows.set_column(rows.schema.get_field_index("name"), "name", pa.array(names, pa.string()))
+    declaration, table = delta(tmp_path / "copy", damaged)
+    origin, forms = cut.table(source), forms_between(declaration, source)
+    assert isinstance(origin, BucketSource)
+    coarse = origin.bucket_plan("id")
+    assert coarse is not None
+    plan = finer(coarse)
+    opened = np.arange(plan.count) < plan.count * 0.4
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(increments, "LEAST_HASHED", 1)
+        made = increment(origin, table, (ROWS, ROWS), ("id", "id"), plan, opened, (forms, coarse))
+    assert made is not None
+    found = forms.own.hashed(made.of_table(table, forms.own.reads))
+    wanted = forms.above.hashed(made.of_source(origin, forms.above.reads))
+    ids, last = rows.column("id").to_pylist(), (plan.least + int(opened.sum())) << plan.shift
+    damage = {ids[row] for row in changed if ids[row] < last and rows.column("name")[row].as_py() != "other"}
+    assert set(differing_keys(found, wanted, ["id"]).get_column("id")) == damage
+    assert made.rows + found.height == ROWS
+    assert changed or found.height < ROWS * 0.3
 
 
 def test_a_row_beyond_the_keys_of_the_source_is_read_too(

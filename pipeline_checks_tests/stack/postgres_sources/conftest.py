@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -14,24 +12,22 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import psycopg
 import pytest
 
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.clients.settings import HOME_VARIABLE
 from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import PipelineChecksError
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.services.postgres import postgres
 from pipeline_checks_tests.conftest import RunningStack
+from pipeline_checks_tests.stack.standby import answers, catch_up, paused, standby_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-@pytest.fixture(scope="session")
-def postgres_home() -> Iterator[RunningStack]:
-    """Postgres alone, in a home of its own."""
+@contextmanager
+def _postgres_alone() -> Iterator[RunningStack]:
     home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
     running = RunningStack(home, EmbeddedProvider(home))
     try:
@@ -40,6 +36,13 @@ def postgres_home() -> Iterator[RunningStack]:
     finally:
         running.provider.down(purge=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_home() -> Iterator[RunningStack]:
+    """Postgres alone, in a home of its own."""
+    with _postgres_alone() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -75,81 +78,28 @@ def database(url: str) -> Iterator[Connection]:
 @pytest.fixture(scope="session")
 def standby_server(postgres_home: RunningStack, server: str) -> Iterator[str]:
     """The URL of a hot standby of the server: a streaming replica."""
-    process = psutil.Process(postgres_home.state("postgres").pid or 0)
-    programs, owner = Path(process.exe()).parent, process.uids().effective
-    identity: dict[str, Any] = {} if owner == os.getuid() else {"user": owner, "group": process.gids().effective}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="pipeline_checks_standby_") as folder:
-        data = Path(folder) / "data"
-        os.chown(folder, owner, -1)
-        options = ("-d", server, "-D", str(data), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-        subprocess.run([programs / "pg_basebackup", *options], check=True, cwd=folder, capture_output=True, **identity)
-        with (data / "postgresql.auto.conf").open("a") as settings:
-            settings.write(f"\nport = {port}\nunix_socket_directories = ''\nlisten_addresses = '127.0.0.1'\n")
-        with (Path(folder) / "log").open("wb") as log:
-            running = subprocess.Popen(
-                [programs / "postgres", "-D", data], stdout=log, stderr=log, cwd=folder, **identity
-            )
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        try:
-            assert Deadline(60).wait_until(lambda: _answers(url)), (Path(folder) / "log").read_text()
-            yield url
-        finally:
-            running.send_signal(2)
-            running.wait(30)
+    with standby_of(postgres_home, server) as replica:
+        yield replica
 
 
 @pytest.fixture
 def standby(standby_server: str, url: str) -> str:
     """The URL of the test's database at the standby."""
     mine = standby_server.rpartition("/")[0] + "/" + url.rpartition("/")[2]
-    assert Deadline(30).wait_until(lambda: _answers(mine))
+    assert Deadline(30).wait_until(lambda: answers(mine))
     return mine
-
-
-def _answers(url: str) -> bool:
-    try:
-        connect(url).close()
-    except PipelineChecksError:
-        return False
-    return True
 
 
 @pytest.fixture
 def caught_up(url: str, standby: str) -> Callable[[], None]:
     """Wait until the standby has replayed everything written so far."""
-
-    def wait() -> None:
-        with connect(url) as primary, connect(standby) as replica:
-            lsn = primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'x')::text").fetchone()
-
-            def replayed() -> bool:
-                row = replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", lsn).fetchone()
-                return row is not None and bool(row[0])
-
-            assert Deadline(30).wait_until(replayed)
-
-    return wait
+    return lambda: catch_up(url, standby)
 
 
 @pytest.fixture
 def replay_paused(standby: str) -> Callable[[], Any]:
     """A context in which the standby replays nothing."""
-
-    @contextmanager
-    def paused() -> Iterator[None]:
-        with connect(standby) as replica:
-            replica.execute("SELECT pg_wal_replay_pause()")
-            told = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
-            assert Deadline(30).wait_until(lambda: replica.execute(told).fetchone() == (True,))
-            try:
-                yield
-            finally:
-                replica.execute("SELECT pg_wal_replay_resume()")
-
-    return paused
+    return lambda: paused(standby)
 
 
 @pytest.fixture
@@ -179,13 +129,13 @@ def committing() -> Callable[[str, str], Any]:
 
 
 @pytest.fixture
-def other_server(postgres_home: RunningStack) -> Iterator[str]:
-    """The URL of a server that has nothing to do with the first."""
-    home = Path(tempfile.mkdtemp(prefix=f"pipeline_checks_tests-{os.getpid()}-"))
-    running = RunningStack(home, EmbeddedProvider(home))
-    try:
-        running.up([postgres()])
-        yield running.settings["POSTGRES_URL"]
-    finally:
-        running.provider.down(purge=True)
-        shutil.rmtree(home, ignore_errors=True)
+def other_stack() -> Iterator[RunningStack]:
+    """Another server, which has nothing to do with the first and which the test may stop."""
+    with _postgres_alone() as running:
+        yield running
+
+
+@pytest.fixture
+def other_server(other_stack: RunningStack) -> str:
+    """The URL of that server."""
+    return other_stack.settings["POSTGRES_URL"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.model.clock import Deadline
@@ -34,7 +37,9 @@ def declared(standby: str, primary: str | None) -> PostgresTable:
     )
 
 
-def checked(standby: str, primary: str | None, deadline: float = 20, **contract: Any) -> RunResult:
+def checked(
+    standby: str, primary: str | None, deadline: float = 20, also: Sequence[Any] = (), **contract: Any
+) -> RunResult:
     """Check a pipeline whose source is the standby."""
     source = {
         "name": "source",
@@ -43,7 +48,7 @@ def checked(standby: str, primary: str | None, deadline: float = 20, **contract:
         "table": "public.items",
         "contract": {"key": ["id"], "columns": {"id": "int64", "note": "string"}, **contract},
     }
-    pipeline = build_pipeline({"name": "replica", "stages": [source]})
+    pipeline = build_pipeline({"name": "replica", "stages": [source, *also]})
     return run_checks(pipeline, options=Options(deadline=deadline))
 
 
@@ -191,6 +196,20 @@ def test_a_standby_that_lags_behind_its_primary_is_unsettled_and_never_passes(
     result = checked(standby, url)
     assert {v for v, _ in told(result).values()} == {Verdict.PASS}, told(result)
     assert [s.rows.value for s in result.stages if s.rows] == [4]
+
+
+def test_a_copy_of_a_standby_that_lags_is_unsettled_too(
+    items: Connection, url: str, standby: str, replay_paused: Any, tmp_path: Path
+) -> None:
+    write_deltalake(tmp_path, pa.table({"id": [1, 2, 3], "note": ["x", "x", "x"]}))
+    copy = {"name": "copy", "kind": "delta_table", "from": "source", "path": str(tmp_path), "lag_limit": "1s"}
+    result = checked(standby, url, also=[copy])
+    assert {c.verdict for c in result.checks} == {Verdict.PASS}, [c.judgement.message for c in result.checks]
+    with replay_paused():
+        items.execute("INSERT INTO items VALUES (4, 'not replayed')")
+        result = checked(standby, url, deadline=1, also=[copy])
+        verdicts = {c.check: c.verdict for c in result.checks if c.stage == "copy"}
+        assert {verdicts["counts"], verdicts["reconcile"]} == {Verdict.UNSETTLED}, verdicts
 
 
 @pytest.fixture

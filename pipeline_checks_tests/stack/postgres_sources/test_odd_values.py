@@ -139,6 +139,17 @@ def test_what_has_no_place_is_refused_with_its_column_and_beside_it_all_is_read(
         assert (told[RowCount()].value, told[nulls].value.count) == (2, 1)
 
 
+@pytest.mark.parametrize("name", ["date of infinity", "timestamp before Christ", "end of the day"])
+def test_an_extreme_that_has_no_place_is_refused_with_its_column(types: Connection, url: str, name: str) -> None:
+    type_, value, _ = REFUSED[name]
+    types.execute(f"CREATE TABLE t (id int PRIMARY KEY, v {type_})")
+    types.execute(f"INSERT INTO t VALUES (1, {value})")
+    for table in pinned(url, "public.t"):
+        with pytest.raises(TerminalError, match=r"public\.t, column 'v': "):
+            table.answer(frozenset({Maximum("v")}))
+        assert table.answer(frozenset({Maximum("id")}))[Maximum("id")].value == 1
+
+
 def test_rows_of_any_length_are_read_among_short_ones(types: Connection, url: str) -> None:
     types.execute("CREATE TABLE t AS SELECT g AS id, repeat('ä', 5) AS v FROM generate_series(1, 20000) g")
     types.execute("UPDATE t SET v = repeat('z', 9000000) WHERE id IN (1, 7000, 20000)")
@@ -163,8 +174,10 @@ def test_three_hundred_columns_are_read_and_measured(types: Connection, url: str
             RowCount(),
             *(Violations(IsNull(c), ("id",)) for c in columns),
             *(m(c) for m in (Minimum, Maximum) for c in columns),
+            *(Violations(IsNull(c), key) for c in columns for key in (("c0",), ("c5",), ("c10",))),
         }
     )
+    assert len(wanted) > 1664, "more than a statement may ask for"
     for table in pinned(url, "public.wide"):
         told = table.answer(wanted)
         rows = table.rows().read_all()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline_checks.engines import key_images
 from pipeline_checks.engines.key_images import duplicates_by_images
+from pipeline_checks.model.measure import DuplicateSample
 
 Rows = Callable[[Sequence[str]], Any]
 
@@ -32,6 +33,7 @@ def by_hand(keys: Sequence[Any]) -> tuple[int, int]:
 INTEGERS = st.lists(st.one_of(st.none(), st.integers(-5, 5), st.integers(-(2**63), 2**63 - 1)), max_size=60)
 
 
+@settings(deadline=None)
 @given(INTEGERS)
 def test_integers_dense_or_not_with_and_without_null(keys: list[int | None]) -> None:
     found = duplicates_by_images(stream(k=pa.array(keys, pa.int64())), ["k"])
@@ -39,6 +41,7 @@ def test_integers_dense_or_not_with_and_without_null(keys: list[int | None]) -> 
     assert (found.keys, found.surplus_rows) == by_hand(keys)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=2), st.one_of(st.none(), st.integers(0, 2))), max_size=60))
 def test_keys_of_text_and_of_several_columns(keys: list[tuple[str, int | None]]) -> None:
     rows = stream(a=pa.array([a for a, _ in keys], pa.string()), b=pa.array([b for _, b in keys], pa.int64()))
@@ -49,7 +52,7 @@ def test_keys_of_text_and_of_several_columns(keys: list[tuple[str, int | None]])
     assert {tuple(k.values()): n for k, n in both.sample} == {k: n for k, n in Counter(keys).items() if n > 1}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(INTEGERS)
 def test_more_keys_than_memory_may_hold_are_distributed_over_files(
     monkeypatch: pytest.MonkeyPatch, keys: list[int | None]
@@ -58,6 +61,39 @@ def test_more_keys_than_memory_may_hold_are_distributed_over_files(
     found = duplicates_by_images(stream(k=pa.array(keys, pa.int64())), ["k"])
     assert found is not None
     assert (found.keys, found.surplus_rows) == by_hand(keys)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(INTEGERS, st.integers(1, 60))
+def test_flags_that_do_not_reach_far_enough_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, keys: list[int | None], most: int
+) -> None:
+    monkeypatch.setattr(key_images, "MOST_FLAGS", most)
+    monkeypatch.setattr(key_images, "LEAST_HALVED", 4)
+    found = duplicates_by_images(stream(k=pa.array(keys, pa.int64())), ["k"])
+    assert found is not None
+    assert (found.keys, found.surplus_rows) == by_hand(keys)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-(2**63), 2**63 - 1).map(lambda k: k >> 40), max_size=60, unique=True))
+def test_keys_that_all_differ_are_read_once(keys: list[int]) -> None:
+    readings: list[int] = []
+    table = pa.table({"k": pa.array(keys, pa.int64())})
+
+    def rows(names: Sequence[str]) -> Any:
+        readings.append(1)
+        return table.select(list(names)).to_reader(max_chunksize=3)
+
+    found = duplicates_by_images(rows, ["k"])
+    assert (found, len(readings)) == (DuplicateSample(0, 0), 1)
+
+
+def test_keys_at_both_ends_of_their_type_are_told_apart() -> None:
+    ends = [-(2**63), 2**63 - 1, -(2**63) + 1, 2**63 - 1]
+    found = duplicates_by_images(stream(k=pa.array(ends, pa.int64())), ["k"])
+    assert found is not None
+    assert (found.keys, found.surplus_rows) == (1, 1)
 
 
 def test_two_keys_of_one_image_are_two_keys() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from pipeline_checks.model.measure import KeyDifference
 from pipeline_checks.verification import keys
-from pipeline_checks_tests.unit.verification.events import covers, cut_before, event, history
+from pipeline_checks.verification.coverage import judge_coverage, required_offsets
+from pipeline_checks.verification.history import IN_CUT
+from pipeline_checks_tests.unit.verification.events import NOON, covers, cut_before, event, history
 
 
 def source(*ids: int) -> pl.DataFrame:
@@ -119,3 +121,14 @@ def test_rows_read_by_a_snapshot_that_the_cut_does_not_see_ask_for_another_cut(i
     running = [10] if in_progress else []
     told = history([event(0, 0, "r", 1, 10)], cut=cut_before(11, in_progress=running))
     assert told.snapshot_after_cut() is in_progress
+
+
+def test_without_a_source_the_cut_is_where_the_topic_ended_when_it_was_pinned() -> None:
+    records = [event(0, 0, "c", 1, None), event(1, 0, "c", 2, None), event(0, 1, "c", 3, None)]
+    told = history(records, cut=None, end={0: 1, 1: 1})
+    assert required_offsets([told], "current") == covers({0: 1, 1: 1}), "also of records that tell no transaction"
+    told.extend(covers({0: 2, 1: 1}))
+    assert sorted(told.frame.filter(pl.col(IN_CUT)).get_column("customer_id")) == [1, 2]
+    behind = judge_coverage([told], "current", covers({0: 1}), True, NOON, 1.0)
+    assert (behind.covers_cut, behind.reason) == (False, "1 of 2 events of the cut are not covered")
+    assert judge_coverage([told], "current", covers({0: 1, 1: 1}), True, NOON, 1.0).covers_cut is True
