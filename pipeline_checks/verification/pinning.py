@@ -258,13 +258,14 @@ class Pinner:
         for cut in self._cuts.values():
             cut.close()
         self._cuts.clear()
-        self._source_keys.clear()
-        self._settled.clear()
-        self._histories.clear()
+        self._forget_settled()
 
     def _forget_cut(self, source: StageDeclaration) -> None:
         url = _url_of(source)
         self._cuts.pop(url).close()
+        self._forget_settled()
+
+    def _forget_settled(self) -> None:
         self._source_keys.clear()
         self._settled.clear()
         self._histories.clear()
