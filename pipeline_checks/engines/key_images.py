@@ -76,7 +76,8 @@ def _images(frame: polars.DataFrame, key: Sequence[str]) -> Images:
     column = frame.get_column(key[0])
     if len(key) == 1 and column.dtype.is_signed_integer():
         # What stands for NULL may be a key too: the rows behind equal images are looked at again.
-        return column.fill_null(_OF_NULL).to_numpy().astype(np.int64, copy=False)
+        known = column.fill_null(_OF_NULL) if column.null_count() else column
+        return known.to_numpy().astype(np.int64, copy=False)
     if len(key) == 1 and not column.dtype.is_nested():
         return column.hash().to_numpy().view(np.int64)
     return frame.select(key).hash_rows().to_numpy().view(np.int64)

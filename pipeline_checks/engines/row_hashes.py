@@ -153,7 +153,7 @@ def _frame(table: object, columns: Sequence[str]) -> polars.DataFrame:
 
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
-    return frame.select(columns)
+    return frame if frame.columns == list(columns) else frame.select(columns)
 
 
 def differing_keys(found: polars.DataFrame, expected: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
