@@ -106,6 +106,7 @@ class Proxy:
             one.close()
 
     def close(self) -> None:
+        self._shut(self._listening)  # wakes the thread that accepts
         self._listening.close()
         self.cut()
 
@@ -192,7 +193,8 @@ def test_a_process_that_is_killed_in_the_middle_leaves_nothing(items: Connection
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
-        assert items.execute(_LEFT).fetchall() == [("pipeline_checks", "idle in transaction")]
+        held = [("pipeline_checks", "idle in transaction")]  # and the connection that wrote the mark is gone
+        assert Deadline(10).wait_until(lambda: items.execute(_LEFT).fetchall() == held)
         process.kill()
     assert_nothing_is_left(items)
 
