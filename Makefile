@@ -41,8 +41,8 @@ run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
-unit: $(STAMP) ## Run the tests that need no services
-	$(BIN)/python -m pytest -m "not stack and not soak" $(ARGS)
+unit: $(STAMP) ## Run the tests that need no services and no commands of others
+	$(BIN)/python -m pytest pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py $(ARGS)
 
 lint: $(STAMP) ## Check style and imports
 	$(BIN)/ruff check $(SOURCES)
