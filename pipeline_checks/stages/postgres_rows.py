@@ -7,6 +7,7 @@ import io
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline_checks.clients.postgres import translated
@@ -68,6 +69,7 @@ def _parsed(
 
     numbers = [str(i) for i in range(len(columns))]  # names in the file: those of the table need not be unique in CSV
     written = [_written_type(field.type) for field in schema]
+    reader, is_read = None, False
     try:
         reader = csv.open_csv(
             stream,
@@ -90,9 +92,25 @@ def _parsed(
                 for a, f, column in zip(batch.columns, schema, columns, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        is_read = True
     except pa.ArrowInvalid as problem:
+        stream.raise_failure()
         found = _CSV_COLUMN.search(str(problem))
         raise _unreadable(what, problem, columns[int(found.group(1))] if found else None) from None
+    finally:
+        if not is_read:
+            stream.end()
+            _drain(reader)
+    stream.raise_failure()
+
+
+def _drain(reader: pyarrow.csv.CSVStreamingReader | None) -> None:
+    """Read a reader to its end: given back while its thread reads ahead, it can keep the process from ending."""
+    import pyarrow as pa
+
+    with suppress(pa.ArrowInvalid):
+        for _ in reader or ():
+            pass
 
 
 def _written_type(type_: pyarrow.DataType) -> pyarrow.DataType:
@@ -145,6 +163,7 @@ class _CopyStream(io.RawIOBase):
         self._source = source
         self._reading = threading.Lock()
         self._ended = False
+        self._failure: Exception | None = None
         self._rest = b""
         self._next = bytes(source.read())
         """The first row of the next file."""
@@ -164,7 +183,7 @@ class _CopyStream(io.RawIOBase):
         with self._reading:
             parts, held = [self._rest], len(self._rest)
             while not self._ended and not self._next and (size < 0 or held < size):
-                row = bytes(self._source.read())
+                row = self._row()
                 if not row:
                     self._ended = True
                 elif len(row) > self.block_bytes:
@@ -176,6 +195,19 @@ class _CopyStream(io.RawIOBase):
             wanted = len(everything) if size < 0 else size
             self._rest = everything[wanted:]
             return everything[:wanted]
+
+    def _row(self) -> bytes:
+        """The next row. A failure is kept: raised here, in Arrow's thread, it could keep the process from ending."""
+        try:
+            return bytes(self._source.read())
+        except Exception as problem:
+            self._failure = problem
+            return b""
+
+    def raise_failure(self) -> None:
+        """Raise what kept the rows from being read to their end, if anything did."""
+        if self._failure is not None:
+            raise self._failure
 
     def end(self) -> None:
         """Read no more: the connection is then free to be closed, by a thread that may be another than the reader's."""
