@@ -139,7 +139,7 @@ def worlds(draw: st.DrawFn) -> tuple[Rows, Rows, list[tuple[int, str]], set[int]
     return proved, source, rows, touched, others
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), st.integers(0, 3))
 def test_an_increment_finds_what_a_full_comparison_finds(world: Any, slice_: int) -> None:
     proved, source_now, table_now, touched, _ = world
@@ -155,7 +155,7 @@ def test_an_increment_finds_what_a_full_comparison_finds(world: Any, slice_: int
     assert looked_at(made, source, table) == differences(frame(source.held), frame(table.held))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), st.integers(0, 3))
 def test_long_stretches_are_closed_by_their_hashes_and_nothing_is_lost_by_it(world: Any, slice_: int) -> None:
     proved, source_now, table_now, touched, _ = world
