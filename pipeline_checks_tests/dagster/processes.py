@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 import httpx
+import pytest
 
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks_tests.syntax import ROOT
@@ -48,9 +49,17 @@ class DagsterProcesses:
         assert "errors" not in document, document
         return document["data"]
 
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        """Open the instance of the processes; its event log lies where DAGSTER_HOME says."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(self.home))
+            with dg.DagsterInstance.from_config(str(self.home)) as instance:
+                yield instance
+
     def finished(self, run_id: str) -> dg.DagsterRun:
         """Wait until a run has ended and return it."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self.instance() as instance:
 
             def ended() -> dg.DagsterRun | None:
                 run = instance.get_run_by_id(run_id)
@@ -62,7 +71,7 @@ class DagsterProcesses:
 
     def verdicts(self, run_id: str) -> dict[tuple[str, str], str]:
         """Return the verdict of each check of a run, by stage and kind."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self.instance() as instance:
             events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         found = [e.dagster_event.event_specific_data for e in events if e.dagster_event is not None]
         return {(e.asset_key.path[-1], e.check_name): str(e.metadata["verdict"].value) for e in found}  # type: ignore[union-attr]

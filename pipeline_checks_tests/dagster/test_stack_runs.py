@@ -63,7 +63,7 @@ def test_a_launched_run_settles_everything_and_gives_the_verdicts_of_our_own_com
     ours = {(c.stage, c.check): str(c.verdict) for c in run_checks(cdc).checks}
     assert set(verdicts) == every_check(cdc)
     assert verdicts == ours
-    with dg.DagsterInstance.from_config(str(processes.home)) as instance:
+    with processes.instance() as instance:
         for stage in cdc.stages:
             event = instance.get_latest_materialization_event(dg.AssetKey(["cdc", stage.name]))
             assert event is not None, stage.name
