@@ -78,7 +78,7 @@ class Sweep:
     def after(cls, last: Mapping[str, int] | None, of: int = SLICES) -> Sweep:
         """Return the slice behind the one that was proved last; the first when everything was, or by other slices.
 
-        >>> Sweep.after({"slice": 15, "of": 16}), Sweep.after(None).to_json()
+        >>> Sweep.after({"slice": 15, "of": 16}, 16), Sweep.after(None, 16).to_json()
         (Sweep(slice=0, of=16), {'slice': 0, 'of': 16})
         """
         if last is None or last["of"] != of:
