@@ -188,9 +188,10 @@ def test_services_outlive_the_command_and_another_one_stops_them(provider):
 
 
 _UP_OF_A_SLOW_ONE = """
-import sys
+import signal, sys
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks_tests.stack.small_services import script, web
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 slow = web("slow", command=script("import time; print('thinking', flush=True); time.sleep(60)"), ready_seconds=60)
 EmbeddedProvider(sys.argv[1]).up([slow, web()], lambda p: print(p.service, flush=True))
 """

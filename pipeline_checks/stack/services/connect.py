@@ -45,6 +45,8 @@ heartbeat.interval.ms=300
 rebalance.timeout.ms=10000
 reconnect.backoff.max.ms=200
 exactly.once.source.support=enabled
+# A worker that starts reads its offsets to the end, and waits for a transaction that a killed one has left open there.
+producer.transaction.timeout.ms=20000
 """
 
 
