@@ -79,8 +79,12 @@ class Crashed:
         supervisor = Supervisor(Home.current())
         with suppress(ProcessLookupError):
             os.kill(supervisor.process(target.name).pid, signal.SIGKILL)
-        supervisor.stop(target.name)
-        if not Deadline(_DOWN_SECONDS).wait_until(lambda: supervisor.process(target.name).is_down):
+
+        def stays_down() -> bool:
+            supervisor.stop(target.name)  # again: one that has just ended is not stopped by it, but started anew
+            return supervisor.process(target.name).is_down
+
+        if not Deadline(_DOWN_SECONDS).wait_until(stays_down):
             raise TransientError(f"{target.name} does not stay down.", next_step="Look at its log.")
         return injury
 
