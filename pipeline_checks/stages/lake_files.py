@@ -33,9 +33,10 @@ def refuse_damaged(sizes: Iterable[tuple[str, int]], root: str, what: str) -> No
     for name, size in sizes:
         file = Path(folder, _path(name))
         try:
-            found = f"has {file.stat().st_size:,} bytes"
-            if file.stat().st_size == size:
+            there = file.stat().st_size
+            if there == size:
                 continue
+            found = f"has {there:,} bytes"
         except OSError as problem:
             found = f"cannot be read ({problem.strerror})"
         raise TerminalError(

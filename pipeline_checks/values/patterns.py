@@ -7,7 +7,7 @@ what stands inside brackets. A pattern is rewritten so that all judge alike, or 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pipeline_checks.model.errors import ConfigurationError
 
@@ -42,14 +42,29 @@ def for_postgres(pattern: str) -> str | None:
     """
     if not pattern.isascii():
         return None
+    inside = _translated(pattern, _taken_by_postgres, _bracket_for_postgres)
+    return None if inside is None else f"^(?:{inside})$"
+
+
+def for_java(pattern: str) -> str | None:
+    """Return the pattern, anchored at both ends, for Java; None when Java might judge it otherwise.
+
+    Taken are literals, ``.``, classes without named ones, groups, alternatives and quantifiers.
+    """
+    inside = _translated(pattern, _taken_by_java, _bracket_for_java)
+    return None if inside is None else rf"\A(?:{inside})\z"
+
+
+def _translated(pattern: str, taken: Callable[[str, str], bool], bracket: Callable[[str], str | None]) -> str | None:
+    """Return the pattern in another dialect, without anchors; None where that might judge otherwise.
+
+    ``taken`` says of a token, and the one behind it, whether the dialect reads it alike, ``bracket`` translates one.
+    """
     parts = []
     tokens = list(_tokens(pattern))
     for place, token in enumerate(tokens):
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        repeated = _REPETITION.fullmatch(token)
-        if (repeated or token in ("*", "+", "?")) and following in ("?", "+"):
-            return None  # not greedy: Postgres lets the first quantifier decide for the whole
-        if repeated and any(int(n) > _MOST_REPETITIONS for n in repeated.groups() if n):
+        if not taken(token, following):
             return None
         if token in ("^", "$"):
             return None  # without effect in a whole match, or meant for several lines
@@ -60,49 +75,30 @@ def for_postgres(pattern: str) -> str | None:
         elif token == ".":
             parts.append("[^\\n]")
         elif token.startswith("["):
-            bracket = _bracket_for_postgres(token)
-            if bracket is None:
+            translated = bracket(token)
+            if translated is None:
                 return None
-            parts.append(bracket)
-        elif token.startswith("\\"):
-            escaped = token[1:]
-            if escaped[0].isalnum() and escaped.lower() not in _CLASSES:
-                return None
-            parts.append(_escape(token))
+            parts.append(translated)
         else:
-            parts.append(token)
-    return f"^(?:{''.join(parts)})$"
+            parts.append(_escape(token) if token.startswith("\\") else token)
+    return "".join(parts)
 
 
-def for_java(pattern: str) -> str | None:
-    """Return the pattern, anchored at both ends, for Java; None when Java might judge it otherwise.
+def _taken_by_postgres(token: str, following: str) -> bool:
+    repeated = _REPETITION.fullmatch(token)
+    if (repeated or token in ("*", "+", "?")) and following in ("?", "+"):
+        return False  # not greedy: Postgres lets the first quantifier decide for the whole
+    if repeated and any(int(n) > _MOST_REPETITIONS for n in repeated.groups() if n):
+        return False
+    escaped = token[1:] if token.startswith("\\") else ""
+    return not escaped or not escaped[0].isalnum() or escaped.lower() in _CLASSES
 
-    Taken are literals, ``.``, classes without named ones, groups, alternatives and quantifiers.
-    """
-    parts = []
-    tokens = list(_tokens(pattern))
-    for place, token in enumerate(tokens):
-        following = tokens[place + 1] if place + 1 < len(tokens) else ""
-        if (_REPETITION.fullmatch(token) or token in ("*", "+", "?")) and following == "+":
-            return None  # possessive there
-        if token in ("^", "$") or (token == "(" and following == "?" and tokens[place + 1 : place + 3] != ["?", ":"]):
-            return None
-        if token == "{":
-            parts.append("\\{")
-        elif token == ".":
-            parts.append("[^\\n]")
-        elif token.startswith("["):
-            bracket = _bracket_for_java(token)
-            if bracket is None:
-                return None
-            parts.append(bracket)
-        elif token.startswith("\\"):
-            if token[1:].isalnum() and token[1:].lower() not in _CLASSES and token[1:] not in _ALIKE:
-                return None
-            parts.append(_escape(token))
-        else:
-            parts.append(token)
-    return rf"\A(?:{''.join(parts)})\z"
+
+def _taken_by_java(token: str, following: str) -> bool:
+    if (_REPETITION.fullmatch(token) or token in ("*", "+", "?")) and following == "+":
+        return False  # possessive there
+    escaped = token[1:] if token.startswith("\\") else ""
+    return not escaped.isalnum() or escaped.lower() in _CLASSES or escaped in _ALIKE
 
 
 def _escape(token: str) -> str:

@@ -159,8 +159,8 @@ class _Watch:
         forms = forms_between(self._declaration, original, absent=absent, absent_above=lacking(original, at_cut))
         names = [c.name for c in forms.own.key]
         if forms.above not in self._held:
-            self._held[forms.above] = _side(original, at_cut, forms.above)
-        held, found = self._held[forms.above], _side(self._declaration, pinned, forms.own)
+            self._held[forms.above] = Side.of(original.name, at_cut, forms.above)
+        held, found = self._held[forms.above], Side.of(self._declaration.name, pinned, forms.own)
         differing = _apart(found.hashes, held.hashes, names)
         right = touched = suspects = differing.clear()
         if differing.height:
@@ -191,12 +191,6 @@ class _Watch:
         hashes = pl.concat([_without(look.held.hashes, decided, names), _of(look.found.hashes, decided, names)])
         settled = Settled(self._declaration, look.pinned, coverage)
         return Copy(settled, look.forms, look.found, replace(look.held, hashes=hashes), look.held, open_)
-
-
-def _side(stage: StageDeclaration, pinned: PinnedStage, form: RowForm) -> Side:
-    return Side(
-        stage.name, form, form.hashed(pinned.rows(form.reads)), lambda: pinned.rows(form.reads), pinned.position
-    )
 
 
 def _of(rows: polars.DataFrame, some: polars.DataFrame, names: list[str]) -> polars.DataFrame:

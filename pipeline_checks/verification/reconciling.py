@@ -22,7 +22,7 @@ from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
-from pipeline_checks.model.stage import PinnedStage, StageDeclaration
+from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
@@ -45,7 +45,7 @@ class Reconciler:
         self._pipeline = pipeline
         self._pinner = pinner
         self._narrower = narrower
-        self._hashed: dict[tuple[str, RowForm], polars.DataFrame] = {}
+        self._sides: dict[tuple[str, RowForm], Side] = {}
 
     def difference(self, settled: Settled) -> RowDifference:
         """Return in which rows the stage differs from what it must hold.
@@ -141,8 +141,8 @@ class Reconciler:
         def of_source() -> Any:
             return narrowed.of_source(origin, forms.above.reads)
 
-        found = Side(table.declaration.name, forms.own, forms.own.hashed(of_table()), of_table, pinned.position)
-        held = Side(source.declaration.name, forms.above, forms.above.hashed(of_source()), of_source, position)
+        found = Side.read(table.declaration.name, forms.own, of_table, pinned.position)
+        held = Side.read(source.declaration.name, forms.above, of_source, position)
         return found, held, narrowed.rows
 
     def _log_difference(self, settled: Settled, topic: StageDeclaration) -> RowDifference:
@@ -190,19 +190,16 @@ class Reconciler:
         return compare_sides(forms, self._pinned_side(settled, forms.own), above, [above])
 
     def _pinned_side(self, settled: Settled, form: RowForm) -> Side:
-        return self._side(settled.declaration, settled.readable(), form)
+        known = (settled.declaration.name, form)
+        if known not in self._sides:
+            self._sides[known] = Side.of(settled.declaration.name, settled.readable(), form)
+        return self._sides[known]
 
     def _lacking(self, stage: StageDeclaration) -> frozenset[str]:
         return lacking(stage, self._pinner.settled(stage).readable())
 
     def _source(self, source: StageDeclaration, form: RowForm) -> Side:
         return self._pinned_side(self._pinner.settled(source), form)
-
-    def _side(self, stage: StageDeclaration, pinned: PinnedStage, form: RowForm) -> Side:
-        known = (stage.name, form)
-        if known not in self._hashed:
-            self._hashed[known] = form.hashed(pinned.rows(form.reads))
-        return Side(stage.name, form, self._hashed[known], lambda: pinned.rows(form.reads), pinned.position)
 
     def _folded(self, history: TopicHistory, form: RowForm, events: polars.DataFrame) -> Side:
         """Return the rows that exist after the events; those of which a value is not known are left out."""

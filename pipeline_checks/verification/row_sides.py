@@ -13,7 +13,7 @@ from pipeline_checks.model.position import OffsetsPosition, Position
 if TYPE_CHECKING:
     import polars
 
-    from pipeline_checks.model.stage import Rows
+    from pipeline_checks.model.stage import PinnedStage, Rows
 
 Key = tuple[Any, ...]
 """Values of the key columns in canonical form."""
@@ -35,6 +35,16 @@ class Side:
     position: Position | None
     places: polars.DataFrame | None = None
     topic: str = ""
+
+    @classmethod
+    def read(cls, stage: str, form: RowForm, rows: Callable[[], Rows], position: Position | None) -> Side:
+        """Read the rows once, into their hashes."""
+        return cls(stage, form, form.hashed(rows()), rows, position)
+
+    @classmethod
+    def of(cls, stage: str, pinned: PinnedStage, form: RowForm) -> Side:
+        """Return all rows of a pinned stage."""
+        return cls.read(stage, form, lambda: pinned.rows(form.reads), pinned.position)
 
     def values(self, keys: polars.DataFrame) -> dict[Key, list[Row]]:
         """Return the rows of some keys, by key."""
