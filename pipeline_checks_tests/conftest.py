@@ -56,12 +56,26 @@ def _tell(progress: Progress) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses a running service, and put those last that leave it damaged."""
+    """Mark every test that uses a running service, and bring the tests into the order of what they need."""
     for item in items:
         if _NEED_STACK & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.stack)
-    # What damages the session's stack for good runs behind everything that needs it whole.
-    items.sort(key=lambda item: item.get_closest_marker("leaves_damage") is not None)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Return when a test runs: the more services of the session's stack run beside a test, the slower it is.
+
+    What damages that stack for good comes behind everything that needs it whole.
+    """
+    if item.get_closest_marker("leaves_damage") is not None:
+        return 4
+    needs = set(getattr(item, "fixturenames", ()))
+    if "stack" in needs:
+        return 3
+    if needs & {"base_stack", "stack_home"}:
+        return 2
+    return int(bool(needs & _NEED_STACK))
 
 
 @pytest.fixture(scope="session")

@@ -57,11 +57,20 @@ class DuckdbEngine:
     def measure(self, rows: RowFactory, measures: frozenset[RowMeasure]) -> dict[Measure, Measured]:
         """Return the value of every measure."""
         values: dict[Measure, Measured] = {}
+        scanned, crowded = aggregates(measures), []
+        for duplicates in duplicate_keys(measures):
+            with rows_errors(rows, list(duplicates.key)):
+                told = duplicates_by_images(rows, duplicates.key)
+            if told is None:
+                crowded.append(duplicates)
+            else:
+                values[duplicates] = Measured(told)
+        if not scanned and not crowded:
+            return values
         with _connection() as connection:
-            scanned = aggregates(measures)
             if scanned:
                 values.update(_aggregate(connection, rows, scanned))
-            for duplicates in duplicate_keys(measures):
+            for duplicates in crowded:
                 values[duplicates] = Measured(_duplicates(connection, rows, duplicates))
         return values
 
@@ -121,10 +130,6 @@ def _violating(
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, rows: RowFactory, measure: DuplicateKeys) -> DuplicateSample:
-    with rows_errors(rows, list(measure.key)):
-        told = duplicates_by_images(rows, measure.key)
-    if told is not None:
-        return told
     key = ", ".join(quoted(k) for k in measure.key)
     grouped = f"SELECT {key}, count(*) AS rows_of_key FROM stage_rows GROUP BY {key} HAVING count(*) > 1"
     statement = (

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ MOST_IMAGES = 64_000_000
 """Images that are held at once: 8 bytes each."""
 MOST_FLAGS = 256 * 2**20
 """Possible keys between the least and the greatest, a byte each, beyond which integers are sorted instead."""
+LEAST_COMPILED = 4_000_000
+"""Images from which on the compiled loop, if there is one, earns the time of its loading."""
 LEAST_HALVED = 2**20
 """Images from which on the two halves of them are sorted side by side."""
 MOST_REPEATED = 1_000_000
@@ -88,11 +91,20 @@ def _all_differ(parts: Iterator[Images]) -> tuple[bool, Iterator[Images] | None]
 
     Beside it stand all images where they turned out to be such at once, so that they need not be read again.
     """
-    flags, count = _Flags(), 0
-    for part in parts:
-        if not flags.set(part):
-            return False, None if count else chain([part], parts)
-        count += len(part)
+    first = next(parts, None)
+    if first is None:
+        return True, None
+    flags, count = _Flags(), len(first)
+    if not flags.set(first):
+        return False, chain([first], parts)
+    with ThreadPoolExecutor(1) as setting:  # while the next part is being read
+        done: Future[bool] | None = None
+        for part in parts:
+            if done is not None and not done.result():
+                return False, None
+            done, count = setting.submit(flags.set, part), count + len(part)
+        if done is not None and not done.result():
+            return False, None
     return flags.number() == count, None
 
 
@@ -104,9 +116,17 @@ class _Flags:
 
         self._low = 0
         self._flags = np.zeros(0, np.bool_)
+        self._seen = 0
+        self._is_compiled = find_spec("numba") is not None
 
     def set(self, images: Images) -> bool:
         """Set the flags of some numbers; return whether that was possible."""
+        self._seen += len(images)
+        if self._is_compiled and self._seen >= LEAST_COMPILED:
+            from pipeline_checks.engines.flag_loops import set_flags
+
+            if set_flags(self._flags, self._low, images):
+                return True
         if len(images):
             if not self._reach(int(images.min()), int(images.max())):
                 return False

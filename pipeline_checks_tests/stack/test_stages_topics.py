@@ -54,8 +54,10 @@ def test_a_topic_that_ends_in_transaction_markers_is_read_to_its_end_at_once() -
         with transaction(name, [created(0, 5)]) as committed:
             committed.commit_transaction(30)
         stage = reader(name)
+        # The broker writes the markers after it has answered the commit.
+        whole = OffsetsPosition.of({name: {0: 6, 1: 4}})
+        assert Deadline(30).wait_until(lambda: stage.reached().position == whole), stage.reached()
         reached = stage.reached()
-        assert reached.position == OffsetsPosition.of({name: {0: 6, 1: 4}})
         assert reached.detail["low_watermarks"] == {0: 0, 1: 0}
         started = monotonic()
         rows = stage.at(reached.position).rows([events.PARTITION, events.OFFSET, "id"]).to_pylist()

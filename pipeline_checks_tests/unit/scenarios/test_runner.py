@@ -64,6 +64,37 @@ def test_damages_of_two_tables_are_told_exactly_and_nothing_is_left(where: Targe
     assert list(InjuryBook()) == []
 
 
+def test_a_round_that_was_exact_is_seen_to_be_undone_by_the_verification_of_the_next(where: Target) -> None:
+    said: list[str] = []
+    scenarios = [
+        scenario(catalogue.REWRITTEN, "delta_orders"),
+        scenario(catalogue.DOUBLED_ROWS, "delta_orders", doubled),
+    ]
+    outcomes = ScenarioRunner(where.pipeline, said.append).run(scenarios)
+    assert [o.differences for o in outcomes] == [(), ()]
+    assert [line for line in said if line.startswith("verifying that")] == [
+        "verifying that all is well before the first damage",
+        "verifying that all is well again",
+    ]
+
+
+def test_what_a_round_left_behind_unseen_is_told_at_the_next_with_the_names_of_both(where: Target) -> None:
+    class Careless(RowFault):
+        def undo(self, target: Target, injury: Injury) -> None:
+            pass
+
+    scenarios = [
+        scenario(Careless("careless", "", some_rows(1), "again"), "iceberg_orders", doubled),
+        scenario(catalogue.REWRITTEN, "iceberg_orders"),
+        scenario(catalogue.DOUBLED_ROWS, "iceberg_orders", doubled),
+    ]
+    first, second, third = ScenarioRunner(where.pipeline, lambda line: None).run(scenarios)
+    assert first.exact
+    assert any("iceberg_orders.counts: duplicate" in text for text in second.differences)
+    assert any(text.startswith("after undoing: iceberg_orders.counts is FAIL") for text in second.differences)
+    assert "(careless__iceberg_orders, rewritten__iceberg_orders) could not be undone" in third.differences[0]
+
+
 def test_a_finding_that_was_not_expected_is_told_at_its_scenario_only(where: Target) -> None:
     scenarios = [
         scenario(catalogue.DOUBLED_ROWS, "delta_orders", foreign),
@@ -112,5 +143,7 @@ def test_after_a_damage_that_cannot_be_undone_no_other_is_done(where: Target) ->
     first, second = ScenarioRunner(where.pipeline, lambda line: None).run(scenarios)
     assert first.differences[0] == "could not be undone: it stays"
     assert any(text.startswith("after undoing: delta_orders.counts is FAIL") for text in first.differences)
-    assert second.differences[0].startswith("not run: what was done before it could not be undone")
+    assert second.differences[0].startswith(
+        "not run: what was done before it (lasting__delta_orders) could not be undone"
+    )
     assert [i.fault for i in InjuryBook()] == ["lasting"]
