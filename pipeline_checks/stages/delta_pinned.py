@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import deltalake
     import pyarrow
 
+    from pipeline_checks.values.buckets import BucketPlan
+
 _FIELD_ID = "delta.columnMapping.id"
 _NAME_IN_FILES = "delta.columnMapping.physicalName"
 _MAPPING = "delta.columnMapping.mode"
@@ -109,9 +111,22 @@ class PinnedDelta:
 
         Files whose statistics show no such key are not read.
         """
-        name = '"' + key.replace('"', '""') + '"'
+        name = _quoted(key)
         outside = " AND ".join(f"({name} < {low} OR {name} > {high})" for low, high in ranges)
         return self._scanned(columns, f"{name} IS NULL OR ({outside})" if ranges else None)
+
+    def rows_of_buckets(
+        self, columns: Sequence[str], key: str, plan: BucketPlan, buckets: Sequence[int]
+    ) -> pyarrow.RecordBatchReader:
+        """Return the rows of some buckets of an integer key, and those whose key is NULL or in no bucket of the plan.
+
+        The other columns of other rows are not decoded.
+        """
+        bucket = f"(CAST({_quoted(key)} AS BIGINT) >> {plan.shift})"
+        wanted = [f"{bucket} IS NULL", f"{bucket} < {plan.least}", f"{bucket} >= {plan.least + plan.count}"]
+        if buckets:
+            wanted.append(f"{bucket} IN ({', '.join(str(plan.least + b) for b in buckets)})")
+        return self._scanned(columns, " OR ".join(wanted))
 
     def _scanned(self, columns: Sequence[str] | None, predicate: str | None) -> pyarrow.RecordBatchReader:
         import pyarrow as pa
@@ -202,6 +217,10 @@ class PinnedDelta:
 
     def _maps_columns(self) -> bool:
         return bool(self._table().metadata().configuration.get(_MAPPING, "none") != "none")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _schema_field(field: deltalake.Field) -> SchemaField:

@@ -137,20 +137,23 @@ class PinnedPostgres:
             return None
         return BucketPlan.of(least, greatest, about if about > 0 else self._count())
 
+    def hashes_as_we_do(self, columns: Sequence[str]) -> bool:
+        """Return whether Postgres gives rows of these columns the hashes that we give them."""
+        hashed = tuple(self._sql().column(c) for c in columns)
+        return can_be_pushed_down(hashed) and agrees(self._snapshot, hashed, self._what)
+
     def hashed_buckets(
         self,
         key: str,
         columns: Sequence[str],
         plan: BucketPlan,
         ranges: Sequence[tuple[int, int]] | None = None,
-    ) -> Buckets | None:
-        """Return the buckets of the table, computed by Postgres; None where it hashes otherwise than we do.
+    ) -> Buckets:
+        """Return the buckets of the table, computed by Postgres, which must hash these columns as we do.
 
         With ``ranges`` only rows whose key lies in one of them, both ends inclusive, are in the buckets.
         """
         hashed = tuple(self._sql().column(c) for c in columns)
-        if not can_be_pushed_down(hashed) or not agrees(self._snapshot, hashed, self._what):
-            return None
         return hashed_buckets(self._snapshot, self._identifier, key, hashed, plan, self._what, ranges)
 
     def size(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -105,8 +105,8 @@ class PostgresTableSql:
             " TO STDOUT (FORMAT csv)"
         ).format(
             items=sql.SQL(", ").join(items),
-            first=sql.Literal([f for f, _ in ranges]),
-            last=sql.Literal([last for _, last in ranges]),
+            first=_array(first for first, _ in ranges),
+            last=_array(last for _, last in ranges),
             table=self._table,
             key=self._named(key),
         )
@@ -175,3 +175,8 @@ class PostgresTableSql:
 
     def _named(self, name: str) -> sql.Identifier:
         return sql.Identifier(self.column(name).name)
+
+
+def _array(numbers: Iterable[int]) -> sql.Literal:
+    """Numbers as the text of an array: to quote a hundred thousand one by one would take longer than their rows."""
+    return sql.Literal(f"{{{','.join(map(str, numbers))}}}")

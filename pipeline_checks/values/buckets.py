@@ -68,5 +68,5 @@ def stretches(wanted: npt.NDArray[np.bool_], plan: BucketPlan) -> list[tuple[int
     import numpy as np
 
     edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
-    first, behind = edges[0::2] + plan.least, edges[1::2] + plan.least
-    return [(int(f) << plan.shift, (int(b) << plan.shift) - 1) for f, b in zip(first, behind, strict=True)]
+    first, behind = ((edges[side::2].astype(np.int64) + plan.least) << plan.shift for side in (0, 1))
+    return list(zip(first.tolist(), (behind - 1).tolist(), strict=True))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAST_BYTES = 32 * 2**20
 """Size of a source table from which on it is narrowed; below, reading it costs less than asking twice."""
+MOST_LISTED = 1000
+"""Buckets that a table is asked for by their numbers; of more it is read whole, which then is faster."""
 MOST_DIFFERING = 0.25
 """Share of buckets beyond which all rows are read: then there is little left to spare."""
 
@@ -40,16 +42,24 @@ class BucketSource(Protocol):
 
     def size(self) -> int: ...
     def bucket_plan(self, key: str) -> BucketPlan | None: ...
+    def hashes_as_we_do(self, columns: Sequence[str]) -> bool: ...
     def hashed_buckets(
         self,
         key: str,
         columns: Sequence[str],
         plan: BucketPlan,
         ranges: Sequence[tuple[int, int]] | None = None,
-    ) -> Buckets | None: ...
+    ) -> Buckets: ...
     def rows_in(
         self, columns: Sequence[str], key: str, ranges: Sequence[tuple[int, int]]
     ) -> pyarrow.RecordBatchReader: ...
+
+
+@runtime_checkable
+class BucketedTable(Protocol):
+    """A table that finds the rows of some buckets of an integer key by itself, those outside of a plan included."""
+
+    def rows_of_buckets(self, columns: Sequence[str], key: str, plan: BucketPlan, buckets: Sequence[int]) -> Rows: ...
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,9 @@ class Narrowed:
         import polars as pl
 
         shift, least, equal = self.plan.shift, self.plan.least, self.equal
+        open_ = np.flatnonzero(~equal)
+        if isinstance(pinned, BucketedTable) and len(open_) <= MOST_LISTED:
+            return pinned.rows_of_buckets(columns, self.key, self.plan, open_.tolist())
 
         def kept(frame: polars.DataFrame) -> polars.DataFrame:
             places = (frame.get_column(self.key).cast(pl.Int64).to_numpy() >> shift) - least
@@ -136,15 +149,14 @@ def hashed_sides(
     pairs = list(zip(forms.own.columns, forms.above.columns, strict=True))
     plain = [(own, above) for own, above in pairs if not above.is_expression]
     derived = [above for _, above in pairs if above.is_expression]
-    names = [own.source for own, _ in plain]
-    named = {own.source: above.source for own, above in plain}
+    names, theirs = [own.source for own, _ in plain], [above.source for _, above in plain]
+    if not source.hashes_as_we_do(theirs):
+        return None
     with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(source.hashed_buckets, source_key, [above.source for _, above in plain], plan, ranges)
-        if ranges is None and asked.result() is None:  # then the table need not be read
-            return None
-        ours = hashed_buckets(rows, key, names, derived, named, plan)
-        theirs = asked.result()
-    return None if ours is None or theirs is None else (ours, theirs)
+        asked = beside.submit(source.hashed_buckets, source_key, theirs, plan, ranges)
+        ours = hashed_buckets(rows, key, names, derived, dict(zip(names, theirs, strict=True)), plan)
+        held = asked.result()
+    return None if ours is None else (ours, held)
 
 
 class EarlierProofs(Protocol):

@@ -16,6 +16,7 @@ from pipeline_checks.model.measure import DuplicateKeys, Facts, Maximum, RowCoun
 from pipeline_checks.model.position import OffsetsPosition, VersionPosition
 from pipeline_checks.stages.delta import DeltaReader, DeltaTable, open_stage
 from pipeline_checks.stages.delta_log import parse_commit
+from pipeline_checks.values.buckets import BucketPlan
 from pipeline_checks_tests.unit.stages.delta_tables import TOPIC, advance, append, customers, said
 
 COMMITS = Facts("commits")
@@ -202,3 +203,17 @@ def test_a_log_whose_beginning_was_cleaned_away_tells_the_rest(tmp_path: Path) -
 def test_path_and_table_are_put_together(tmp_path: Path) -> None:
     assert DeltaTable(name="lake", path=f"{tmp_path}/", table="orders").uri() == f"{tmp_path}/orders"
     assert DeltaTable(name="lake", path=str(tmp_path), mode="changes").row_meaning == "changes"
+
+
+@pytest.mark.parametrize("type_", [pa.int32(), pa.int64()])
+@pytest.mark.parametrize("asked", [(), (0,), (1, 3)])
+def test_rows_of_some_buckets_are_theirs_and_those_of_no_bucket(
+    tmp_path: Path, type_: pa.DataType, asked: tuple[int, ...]
+) -> None:
+    keys = [*range(-20, 20), None]
+    write_deltalake(tmp_path / "t", pa.table({'a "key"': pa.array(keys, type_), "n": pa.array(range(41))}))
+    stage = open_stage(DeltaTable(name="t", path=str(tmp_path / "t")))
+    plan = BucketPlan(shift=2, least=-3, count=4)  # of -12 to 3
+    found = stage.at(stage.reached().position).rows_of_buckets(['a "key"'], 'a "key"', plan, asked)
+    wanted = [k for k in keys if k is None or not -12 <= k <= 3 or (k >> 2) + 3 in asked]
+    assert sorted(map(str, found.read_all().column(0).to_pylist())) == sorted(map(str, wanted))

@@ -70,11 +70,16 @@ class Literal:
         keys = [k for k, _ in self.held]
         return BucketPlan(2, min(keys) >> 2, (max(keys) >> 2) - (min(keys) >> 2) + 1) if keys else None
 
+    def hashes_as_we_do(self, columns: Sequence[str]) -> bool:
+        return True
+
     def hashed_buckets(
         self, key: str, columns: Sequence[str], plan: BucketPlan, ranges: Sequence[tuple[int, int]] | None = None
-    ) -> Buckets | None:
+    ) -> Buckets:
         inside = self.rows_in(["id", "name"], key, [(-(2**62), 2**62)] if ranges is None else ranges)
-        return hashed_buckets(inside, key, columns, [], {}, plan)
+        made = hashed_buckets(inside, key, columns, [], {}, plan)
+        assert made is not None
+        return made
 
     def schema(self) -> Schema:
         return Schema((SchemaField("id", INT, nullable=False), SchemaField("name", TEXT, nullable=True)))
