@@ -15,6 +15,7 @@ KINDS: Final[dict[str, str]] = {
     "delta_table": "pipeline_checks.stages.delta:DeltaTable",
     "iceberg_table": "pipeline_checks.stages.iceberg:IcebergTable",
     "http_api": "pipeline_checks.stages.http_api:HttpApi",
+    "feed_ledger": "pipeline_checks.stages.feed_ledger:FeedLedger",
     "service": "pipeline_checks.stages.service:Service",
 }
 """Kind to ``module:class`` of its declaration. The module has ``open_stage(declaration) -> StageReader`` too."""
