@@ -62,7 +62,7 @@ def admin(bootstrap: str) -> AdminClient:
 
 
 def _settings(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    given = {name if name.endswith("_cb") else name.replace("_", "."): value for name, value in overrides.items()}
+    given = {name if callable(value) else name.replace("_", "."): value for name, value in overrides.items()}
     return {**_COMMON, "error_cb": _note, **settings, **given}
 
 

@@ -29,7 +29,7 @@ from pipeline_checks.pipelines.churn.flow.scoring import Scorer
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
 from pipeline_checks.pipelines.churn.flow.validation import customer_validator, prediction_validator
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pipeline_checks.pipelines.churn.flow.consumer")
 
 VERSION: Final = "1.0"
 _CONNECT_SECONDS: Final = 10.0

@@ -30,22 +30,27 @@ class ConsumerMetrics:
     """
 
     def __init__(self, topic: str, info: Mapping[str, str]) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._topic = topic
-        made = {"registry": self.registry}
         self._processed = Counter(
-            "kafka_messages_processed_total", "Messages that have an outcome", ["status", "topic"], **made
+            "kafka_messages_processed_total", "Messages that have an outcome", ["status", "topic"], registry=registry
         )
-        self._failed = Counter("kafka_messages_failed_total", "Dead letters", ["error_type", "topic"], **made)
+        self._failed = Counter(
+            "kafka_messages_failed_total", "Dead letters", ["error_type", "topic"], registry=registry
+        )
         self._latency = Histogram(
-            *("kafka_processing_latency_seconds", "Seconds of an operation for a message", ["operation"]),
+            "kafka_processing_latency_seconds",
+            "Seconds of an operation for a message",
+            ["operation"],
             buckets=_BUCKETS,
-            **made,
+            registry=registry,
         )
-        self._lag = Gauge("kafka_consumer_lag", "Offsets between commit and end", ["topic", "partition"], **made)
-        self._model = Gauge("kafka_consumer_model_loaded", "1 when the model is loaded", **made)
-        self._broker = Gauge("kafka_consumer_broker_connected", "1 when a broker is connected", **made)
-        Gauge("kafka_consumer_info", "What this consumer is", list(info), **made).labels(**info).set(1)
+        self._lag = Gauge(
+            "kafka_consumer_lag", "Offsets between commit and end", ["topic", "partition"], registry=registry
+        )
+        self._model = Gauge("kafka_consumer_model_loaded", "1 when the model is loaded", registry=registry)
+        self._broker = Gauge("kafka_consumer_broker_connected", "1 when a broker is connected", registry=registry)
+        Gauge("kafka_consumer_info", "What this consumer is", list(info), registry=registry).labels(**info).set(1)
         for status in ("success", "failed"):
             self._processed.labels(status, topic)
         for error_type in ERROR_TYPES:
