@@ -110,7 +110,6 @@ class Encoder:
     def __init__(self, text: str, schema_id: int) -> None:
         document = orjson.loads(text)
         self._schema = fastavro.parse_schema(document)
-        self._defaults = {f["name"]: f["default"] for f in document["fields"] if "default" in f}
         self._head = _HEAD.pack(_MAGIC, schema_id)
 
     def encode(self, record: dict[str, Any]) -> bytes:
@@ -133,6 +132,9 @@ class Decoder:
     def __init__(self, schema_of: Callable[[int], str]) -> None:
         self._schema_of = schema_of
         self._schemas: dict[int, Any] = {}
+        self._documents: dict[int, dict[str, Any]] = {}
+        self.looked_at: set[int] = set()
+        """Ids of schemas that the reader has prepared itself for."""
 
     def decode(self, value: bytes | None) -> tuple[int, dict[str, Any]]:
         """Return the schema's id and the record. Raises Undecodable, and TransientError when the registry is away."""
@@ -156,8 +158,16 @@ class Decoder:
             raise Undecodable("undecodable", f"{len(value) - buffer.tell()} bytes are left behind the record")
         return schema_id, record
 
+    def document(self, schema_id: int) -> dict[str, Any]:
+        """Return a schema that a record was decoded with."""
+        return self._documents[schema_id]
+
     def _fetched(self, schema_id: int) -> Any:
-        return plain(orjson.loads(self._schema_of(schema_id)))
+        document = orjson.loads(self._schema_of(schema_id))
+        if not isinstance(document, dict) or document.get("type") != "record":
+            raise Undecodable("unknown_schema", f"schema {schema_id} is no record")
+        self._documents[schema_id] = document
+        return plain(document)
 
 
 def plain(document: Any) -> Any:

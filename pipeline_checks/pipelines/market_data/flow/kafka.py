@@ -25,7 +25,7 @@ _CONFIG: Final = {
     # The time of the append: when the broker had the trade, whatever the producer's clock says.
     "message.timestamp.type": "LogAppendTime",
 }
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 def create_topics(settings: KafkaSettings) -> list[str]:
@@ -87,7 +87,7 @@ class Publisher:
         """How many records Kafka has not taken yet."""
         return len(self._producer)
 
-    def publish(self, topic: str, key: bytes | None, value: bytes, headers: Headers | None = None) -> None:
+    def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
         """Give a record to Kafka; blocks while too many wait. Raises TerminalError once a delivery has failed."""
         while True:
             if self.failure is not None:

@@ -8,9 +8,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_checks.pipelines.market_data.flow.avro import Encoder
-from pipeline_checks.pipelines.market_data.flow.kafka import Publisher
+from pipeline_checks.pipelines.market_data.flow.kafka import Headers, Publisher
 from pipeline_checks.pipelines.market_data.flow.receiving.normalise import Normaliser, Rejected
-from pipeline_checks.pipelines.market_data.flow.receiving.sequence import Gap, SequenceFile, SequenceTracker
+from pipeline_checks.pipelines.market_data.flow.sequence import Gap, SequenceFile, SequenceTracker
 
 if TYPE_CHECKING:
     from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
@@ -74,7 +74,7 @@ class TradePublisher:
         key = symbol.encode()
         with self._lock:
             self._waiting.setdefault(key, deque()).append((number, at))
-        headers = [_REPAIRED] if repaired else None
+        headers: Headers | None = [_REPAIRED] if repaired else None
         self._publisher.publish(self._settings.trades_topic, key, self._encoder.encode(record), headers)
         self.published += 1
         self.repaired += repaired
@@ -82,7 +82,7 @@ class TradePublisher:
 
     def reject(self, reason: str, detail: str, raw: bytes) -> None:
         """Send a frame that is no trade to the dead letters, as it came."""
-        headers = [("reason", reason.encode()), ("stage", b"client"), ("detail", detail.encode("utf-8", "replace"))]
+        headers: Headers = [("reason", reason.encode()), ("stage", b"client"), ("detail", detail.encode("utf-8", "replace"))]
         headers.append(("received_at", str(time.time_ns() // 1000).encode()))
         self._publisher.publish(self._settings.dead_letters, None, raw, headers)
         self.rejected += 1

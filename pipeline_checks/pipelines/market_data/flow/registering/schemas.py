@@ -126,8 +126,8 @@ class Schemas:
             raise Refused(
                 422,
                 42202,
-                f"The specified version '{version[:40]}' is not a valid version id. Allowed values are between [1, 2^31-1]"
-                " and the string \"latest\"",
+                f"The specified version '{version[:40]}' is not a valid version id."
+                ' Allowed values are between [1, 2^31-1] and the string "latest"',
             )
         if number not in versions:
             raise Refused(404, 40402, f"Version {number} not found.")
@@ -173,7 +173,7 @@ class Schemas:
             raise Refused(
                 409,
                 409,
-                f"Schema being registered is incompatible with an earlier schema for subject \"{subject}\": "
+                f'Schema being registered is incompatible with an earlier schema for subject "{subject}": '
                 + "; ".join(problems)[:1000],
             )
         wanted = _canonical(text)
