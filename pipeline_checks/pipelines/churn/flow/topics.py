@@ -113,8 +113,8 @@ def delete(bootstrap: str, topics: Sequence[DeclaredTopic]) -> None:
     """Delete the topics that are there."""
     from confluent_kafka import KafkaError, KafkaException
 
-    answers = admin(bootstrap).delete_topics([t.name for t in topics], request_timeout=_SECONDS)
-    for name, future in answers.items():
+    client = admin(bootstrap)
+    for name, future in client.delete_topics([t.name for t in topics], request_timeout=_SECONDS).items():
         try:
             future.result()
         except KafkaException as problem:
