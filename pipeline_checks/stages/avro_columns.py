@@ -1,7 +1,7 @@
 """Columns of Avro records, decoded for many records at once.
 
-What is rare (a filled array, a text of a map that JSON has to escape, a union of several types) is not decoded here: its
-records are marked, and read one by one.
+What is rare (a filled array, a text of a map that JSON has to escape, a union of several types) is not decoded here:
+its records are marked, and read one by one.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ def _bytes(cursor: AvroCursor, type_: AvroType) -> pa.Array:
     return pa.Array.from_buffers(target, len(low), [None, pa.py_buffer(pairs)])
 
 
-def _refuse_digits(
-    cursor: AvroCursor, high: NDArray[np.int64], low: NDArray[np.uint64], precision: int
-) -> None:
+def _refuse_digits(cursor: AvroCursor, high: NDArray[np.int64], low: NDArray[np.uint64], precision: int) -> None:
     """Refuse numbers of more digits than promised; of wide types only those in 64 bits are known to have fewer."""
     signed = low.view(np.int64)
     narrow = high == (signed >> 63)

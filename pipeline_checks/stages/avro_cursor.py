@@ -6,6 +6,7 @@ Source: Apache Avro 1.12 specification, "Binary Encoding".
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,7 +103,7 @@ class AvroCursor:
         try:
             array.validate(full=True)
         except pa.ArrowInvalid:
-            self.refuse(np.array([not _is_text(data[a:b].tobytes()) for a, b in zip(offsets, offsets[1:], strict=False)]))
+            self.refuse(np.array([not _is_text(data[a:b].tobytes()) for a, b in pairwise(offsets)]))
             return pa.array([""] * len(self.at), pa.string())
         return array
 
@@ -111,9 +112,7 @@ class AvroCursor:
         import pyarrow as pa
 
         offsets, data = self.gathered(*self.spans(lengths))
-        return pa.BinaryArray.from_buffers(
-            pa.binary(), len(self.at), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-        )
+        return pa.BinaryArray.from_buffers(pa.binary(), len(self.at), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
     def fixed(self, width: int) -> NDArray[np.uint8]:
         """Read ``width`` bytes of each record, as a row of a matrix; zeros of a bad one."""

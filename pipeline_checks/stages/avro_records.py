@@ -58,9 +58,7 @@ class AvroRecords:
     def add(self, messages: Iterable[Message]) -> None:
         """Keep records until they are decoded."""
         for message in messages:
-            self.add_record(
-                message.partition() or 0, message.offset() or 0, message.value(), message.timestamp()[1]
-            )
+            self.add_record(message.partition() or 0, message.offset() or 0, message.value(), message.timestamp()[1])
 
     def add_record(self, partition: int, offset: int, value: bytes | None, append_ms: int) -> None:
         """Keep one record."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_checks.clients.http import translated
 from pipeline_checks.model.errors import ConfigurationError, TerminalError, TransientError
 from pipeline_checks.model.logical_type import LogicalType
-from pipeline_checks.model.measure import Facts, Measure, Measured, RowCount, StageSchema
+from pipeline_checks.model.measure import Facts, Grade, Measure, Measured, RowCount, StageSchema
 from pipeline_checks.model.position import EntriesPosition, InstantPosition
 from pipeline_checks.model.schema import Schema, SchemaField
 from pipeline_checks.model.stage import exact
@@ -62,7 +62,7 @@ class PinnedFeed:
         answers: dict[Measure, Measured] = {}
         for measure in measures:
             if isinstance(measure, StageSchema):
-                answers[measure] = exact(self.schema())
+                answers[measure] = self._schema()
             elif isinstance(measure, RowCount):
                 answers[measure] = exact(self.rows((TIMES_SENT,)).num_rows)
             elif isinstance(measure, Facts):
@@ -76,6 +76,10 @@ class PinnedFeed:
         table = self._table()
         sent = table.filter(compute.greater(table.column(TIMES_SENT), 0))
         return chosen(sent, columns, f"the ledger of {self._reader.declaration.name}")
+
+    def _schema(self) -> Measured:
+        found = self.schema()
+        return exact(found) if self._table().num_rows else Measured(Schema((), False), Grade.UNKNOWN)
 
     def entries(self) -> pyarrow.Table:
         """Return all entries, those that were never sent too."""
