@@ -19,3 +19,5 @@ ORIGIN_KINDS: Final = frozenset({"files"})
 """Kinds in which data begins that is only ever added to: no snapshot is needed to see a state of it."""
 GROUP_KINDS: Final = frozenset({"consumer_group"})
 """Consumers of topics, which commit how far they have got and hold no rows."""
+MODEL_KINDS: Final = frozenset({"model_file"})
+"""Fitted models, which hold no rows."""

@@ -25,11 +25,11 @@ class Deviation:
     """Messages that deviate from their schema in the same way.
 
     ``word`` says how: ``added``, ``dropped``, ``retyped``, ``unaccepted_value``, ``out_of_range``, ``pattern``,
-    ``rule`` or ``unreadable``; ``field`` in which field, by its path. ``first`` is the first offset of each partition.
+    ``rule`` or ``unreadable``; ``path`` in which field. ``first`` is the first offset of each partition.
     """
 
     word: str
-    field: str
+    path: str
     example: str
     count: int = 0
     first: dict[int, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Deviation:
     def to_json(self) -> dict[str, Any]:
         """Return the deviation as a fact."""
         first = {str(p): o for p, o in sorted(self.first.items())}
-        return {"word": self.word, "field": self.field, "count": self.count, "first": first, "example": self.example}
+        return {"word": self.word, "field": self.path, "count": self.count, "first": first, "example": self.example}
 
 
 class MessageJudge:
@@ -52,7 +52,7 @@ class MessageJudge:
         import jsonschema_rs
 
         try:
-            self._validator = jsonschema_rs.validator_for(schema, validate_formats=True)
+            self._validator = jsonschema_rs.validator_for(schema)
         except (jsonschema_rs.ValidationError, ValueError) as problem:
             raise ConfigurationError(
                 f"{place} is no JSON Schema: {str(problem).splitlines()[0]}", next_step="Correct the file."
@@ -84,6 +84,10 @@ class MessageJudge:
         self.wrong[partition, offset] = UNREADABLE
         self._note((UNREADABLE, "root"), reason, partition, offset)
 
+    def errors(self, message: Any) -> set[str]:
+        """Return what is wrong with a message, each error as ``Field '<path or root>': <message>``."""
+        return {f"Field '{_path(error)}': {error.message}" for error in self._validator.iter_errors(message)}
+
     def forget(self) -> None:
         """Forget everything: the topic has been made again."""
         self.looked_at, self.wrong, self._deviations = 0, {}, {}
@@ -94,7 +98,7 @@ class MessageJudge:
         ``end`` are the offsets up to which wrong messages are counted.
         """
         wrong = [place for place in self.wrong if place[1] < end.get(place[0], 0)]
-        found = sorted(self._deviations.values(), key=lambda d: (d.word, d.field))
+        found = sorted(self._deviations.values(), key=lambda d: (d.word, d.path))
         return {"messages": self.looked_at, "invalid": len(wrong), "deviations": [d.to_json() for d in found]}
 
     def _note(self, found: tuple[str, str], text: str, partition: int, offset: int) -> None:
@@ -105,7 +109,7 @@ class MessageJudge:
 
 def deviations(error: ValidationError) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield what an error of validation says: the kind of deviation and the field, with the message."""
-    path = ".".join(str(part) for part in error.instance_path) or "root"
+    path = _path(error)
     keyword = str(error.schema_path[-1]) if error.schema_path else ""
     kind: Any = error.kind
     if keyword == "additionalProperties":
@@ -117,6 +121,10 @@ def deviations(error: ValidationError) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("dropped", f"{inside}{kind.property}"), error.message
     else:
         yield (_WORDS.get(keyword, "rule"), path), error.message
+
+
+def _path(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.instance_path) or "root"
 
 
 _WORDS = {
