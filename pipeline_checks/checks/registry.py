@@ -39,6 +39,7 @@ KINDS: Final[tuple[str, ...]] = (
     "sequence",
     "balance",
     "rejected",
+    "exact_columns",
 )
 """In the order in which reports show them."""
 

@@ -30,12 +30,15 @@ class FeedLedger(StageDeclaration):
     fields of the frame; ``page_size`` entries are asked for at once. ``GET <resource>/bad_frames`` answers a line for
     each frame that was sent and is no entry: ``raw_base64``, ``reason``, ``sent_at``.
 
+    ``fields`` names the field of the frame that a column holds, where they are called otherwise.
+
     A feed that keeps no ledger, such as a live one, answers 404: then nothing that needs one is proved.
     """
 
     kind: Literal["feed_ledger"] = "feed_ledger"
     url: Annotated[SettingValue, Setting]
     resource: str = "/ledger"
+    fields: dict[str, str] = Field(default_factory=dict)
     page_size: int = Field(default=50_000, ge=1, le=1_000_000)
 
     @property

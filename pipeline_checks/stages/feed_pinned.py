@@ -99,7 +99,7 @@ class PinnedFeed:
         pages, start = [], 0
         while start < limit:
             page = self._page(start, min(declared.page_size, limit - start))
-            pages.append(_typed(page, types, f"{declared.name} from entry {start}"))
+            pages.append(_typed(page, types, declared.fields, f"{declared.name} from entry {start}"))
             start += page.num_rows
         if not pages:
             return pa.schema([(name, to_arrow(type_)) for name, type_ in types.items()]).empty_table()
@@ -158,15 +158,18 @@ class PinnedFeed:
             yield {"raw": raw, "reason": told.get("reason"), "sent_at": told.get("sent_at")}
 
 
-def _typed(page: pyarrow.Table, types: Mapping[str, LogicalType], what: str) -> pyarrow.Table:
+def _typed(
+    page: pyarrow.Table, types: Mapping[str, LogicalType], fields: Mapping[str, str], what: str
+) -> pyarrow.Table:
     """Return the promised columns in their types; raises TerminalError for a value that is not of its type."""
     import pyarrow as pa
 
     arrays = []
     for name, type_ in types.items():
-        if name not in page.column_names:
-            raise TerminalError(f"{what}: no entry has {name!r}.", next_step="Correct the columns of its contract.")
-        column = page.column(name).combine_chunks()
+        field = fields.get(name, name)
+        if field not in page.column_names:
+            raise TerminalError(f"{what}: no entry has {field!r}.", next_step="Correct the columns of its contract.")
+        column = page.column(field).combine_chunks()
         target = to_arrow(type_)
         try:
             arrays.append(_cast(column, target))
@@ -174,7 +177,7 @@ def _typed(page: pyarrow.Table, types: Mapping[str, LogicalType], what: str) -> 
             converted = convert(column.to_pylist(), type_, None)
             if converted.unconvertible:
                 value = column[converted.unconvertible[0]].as_py()
-                raise TerminalError(f"{what}: {value!r} in {name!r} is not of type {type_}.") from None
+                raise TerminalError(f"{what}: {value!r} in {field!r} is not of type {type_}.") from None
             arrays.append(converted.array)
     return pa.Table.from_arrays(arrays, schema=pa.schema([(n, to_arrow(t)) for n, t in types.items()]))
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.model.events import OFFSET, PARTITION
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.position import OffsetsPosition, Position
+from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.stage import Reached, StageDeclaration
 from pipeline_checks.stages.connect_schema import ConnectField, reported_type
-from pipeline_checks.stages.event_batch import EventGroup, Malformed, build_table
+from pipeline_checks.stages.event_batch import EventGroup, EventTable, Malformed, build_table
 from pipeline_checks.stages.record_columns import RecordColumns
 from pipeline_checks.stages.topic_log import TopicLog
+from pipeline_checks.stages.topic_originals import Original, originals
 from pipeline_checks.stages.topic_pinned import PinnedTopic
 from pipeline_checks.stages.unavailable import Coordinates, fill_unavailable
 
@@ -37,6 +39,23 @@ class RecordDecoder(Protocol):
 
     def take(self) -> tuple[list[EventGroup], list[Malformed]]:
         """Return what has been decoded since the last call."""
+        ...
+
+
+@runtime_checkable
+class TableDecoder(Protocol):
+    """A decoder of records that all have one schema, which makes their columns itself."""
+
+    def columns(self) -> dict[str, LogicalType]:
+        """Return the columns of the records, for a contract that promises none."""
+        ...
+
+    def schema(self) -> Schema | None:
+        """Return the columns as the topic's own schema has them; None when there is no such schema."""
+        ...
+
+    def table(self, columns: Mapping[str, LogicalType], key: Sequence[str]) -> EventTable:
+        """Return the events of all records since the last call, in order of partition and offset."""
         ...
 
 
@@ -104,6 +123,10 @@ class TopicReader:
         told = (*self.unavailable.items(), *self.unconvertible.items())
         return {place for name, places in told if name in columns for place in places}
 
+    def originals(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Original]:
+        """Return the records at these places (partition, offset) as their bytes, read again."""
+        return originals(self.log, set(places))
+
     def close(self) -> None:
         """Give back the connection. Events that were read stay with the pinned topics that hold them."""
         self.log.close()
@@ -122,9 +145,7 @@ class TopicReader:
                 self.decoder.add(batch)
                 if self.beside is not None:
                     self.beside.add(batch)
-            groups, malformed = self.decoder.take()
-            self._columns = self._columns or self._types(groups)
-            fresh = build_table(groups, malformed, self._columns, [k for k in self.contract.key if k in self._columns])
+            fresh = self._decoded()
             if self.beside is not None:
                 fresh.table = self.beside.put_beside(fresh.table)
             known = self._table if self._table is not None else fresh.table.schema.empty_table()
@@ -140,6 +161,14 @@ class TopicReader:
             self._table = merged
             self._read_to = {p: max(o, self._read_to.get(p, 0)) for p, o in {**self._read_to, **end}.items()}
         return self._table
+
+    def _decoded(self) -> EventTable:
+        if isinstance(self.decoder, TableDecoder):
+            self._columns = self._columns or self._types(()) or self.decoder.columns()
+            return self.decoder.table(self._columns, [k for k in self.contract.key if k in self._columns])
+        groups, malformed = self.decoder.take()
+        self._columns = self._columns or self._types(groups)
+        return build_table(groups, malformed, self._columns, [k for k in self.contract.key if k in self._columns])
 
     def _types(self, groups: Sequence[EventGroup]) -> dict[str, LogicalType]:
         """The columns: those promised, or those of the newest schema where nothing is."""

@@ -59,8 +59,8 @@ class PinnedTopic:
         transaction id, LSN, operation and key; its grade is ``bound`` where the records lack these. Facts: ``topic``
         (partitions, replication_factor, low_watermarks, high_watermarks and the topic's settings by their names),
         ``malformed`` (list of partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values
-        by column that Debezium could not tell, or that have no place in the promised type; both read as NULL), ``accounting`` (see
-        ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``), ``json_schema`` (see
+        by column that Debezium could not tell, or that have no place in the promised type; both read as NULL),
+        ``accounting`` (see ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``), ``json_schema`` (see
         ``message_schema.MessageJudge.facts``; None where no schema is promised).
         """
         answers: dict[Measure, Measured] = {}
@@ -97,6 +97,11 @@ class PinnedTopic:
         decoder, contract, beside = self._reader.decoder, self._reader.contract, self._reader.beside
         headers = {} if beside is None else beside.headers
         fields = [SchemaField(n, type_, nullable=True) for n, type_ in headers.items() if n in contract.columns]
+        if (own := getattr(decoder, "schema", None)) is not None:  # a decoder of records that all have one schema
+            told = own()
+            if told is None:
+                return Schema((), enforces_nullability=False), Grade.UNKNOWN
+            return Schema((*told.fields, *fields), told.enforces_nullability), Grade.EXACT
         if decoder.newest:
             found = as_schema(decoder.newest, contract)
             return Schema((*found.fields, *fields), enforces_nullability=False), Grade.EXACT
