@@ -56,7 +56,7 @@ def message(customer: Customer, **changes: Any) -> Customer:
 
 def valid(number: int, **changes: Any) -> Customer:
     """Return a valid message of that number, with some fields changed."""
-    return message(fifty()[number % 50], customerID=f"{number:04d}-VALID", **changes)
+    return message(fifty()[number % 50], **{"customerID": f"{number:04d}-VALID", **changes})
 
 
 def csv_of(folder: Path, rows: int, seed: int = 42) -> Path:
