@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pipeline_checks.model.kinds import CONNECTOR_KINDS, EVENT_TOPIC_KINDS, LAKE_KINDS, SERVED_KINDS, TOPIC_KINDS
+from pipeline_checks.model.kinds import (
+    CONNECTOR_KINDS,
+    EVENT_TOPIC_KINDS,
+    GROUP_KINDS,
+    LAKE_KINDS,
+    LEDGER_KINDS,
+    SERVED_KINDS,
+    TOPIC_KINDS,
+)
+from pipeline_checks.model.links import is_linked, links_of
 from pipeline_checks.model.stage import StageDeclaration
 
 
@@ -19,6 +28,26 @@ def is_topic(stage: StageDeclaration) -> bool:
 def is_event_topic(stage: StageDeclaration) -> bool:
     """Whether the rows of the stage are change events."""
     return stage.kind in EVENT_TOPIC_KINDS
+
+
+def is_consumer_group(stage: StageDeclaration) -> bool:
+    """Whether the stage is a consumer group, which holds no rows."""
+    return stage.kind in GROUP_KINDS
+
+
+def is_loaded_topic(stage: StageDeclaration) -> bool:
+    """Whether each record of a topic is a row of the stage that it is filled from."""
+    return is_topic(stage) and not is_event_topic(stage) and not is_source(stage) and not is_linked(stage)
+
+
+def is_topic_of_facts(stage: StageDeclaration) -> bool:
+    """Whether the records of a topic are facts: one of a key that came before is told again, not changed."""
+    return is_topic(stage) and not is_event_topic(stage) and getattr(stage, "wins", "last") == "first"
+
+
+def is_ledger(stage: StageDeclaration) -> bool:
+    """Whether the stage says what a feed has sent."""
+    return stage.kind in LEDGER_KINDS
 
 
 def is_served(stage: StageDeclaration) -> bool:
@@ -53,24 +82,33 @@ def may_be_a_copy(stage: StageDeclaration) -> bool:
 
 def has_event_history(stage: StageDeclaration) -> bool:
     """Whether it can be told of each event when it arrived at the stage."""
-    if is_event_topic(stage) or is_served(stage):
+    if is_event_topic(stage) or is_served(stage) or is_linked(stage):
         return True
-    return says_what_it_covers(stage) and stage.row_meaning == "changes" and not is_source(stage)
+    if is_topic(stage):
+        return getattr(stage, "received", None) is not None
+    # Of a table of the current state an event is told only where its rows are facts, which the contract must say.
+    of_facts = stage.row_meaning == "changes" or "latency" in stage.contract.promises
+    return says_what_it_covers(stage) and of_facts and not is_source(stage)
 
 
 def is_reconcilable(stage: StageDeclaration) -> bool:
     """Whether the values of each row can be set against those of the stage that it is made from."""
     if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters":
         return False
+    links = links_of(stage)
+    if links is not None:
+        return bool(links.copies)
     if not stage.contract.key:
         return stage.contract.says_no_key  # and then it is told why they are not
-    return is_event_topic(stage) or is_served(stage) or says_what_it_covers(stage) or may_be_a_copy(stage)
+    if is_event_topic(stage) or is_loaded_topic(stage) or is_served(stage):
+        return True
+    return says_what_it_covers(stage) or may_be_a_copy(stage)
 
 
 def is_comparable_when_behind(stage: StageDeclaration) -> bool:
     """Whether the keys of a stage that does not cover the cut can still be compared.
 
-    A table is compared with what it must hold at its own position. What a topic or an API has not been given yet
-    would look like missing keys.
+    A table is compared with what it must hold at its own position, a topic of facts with what must have come by now.
+    What another topic or an API has not been given yet would look like missing keys.
     """
-    return not is_topic(stage) and stage.kind not in SERVED_KINDS
+    return (not is_topic(stage) or is_topic_of_facts(stage)) and stage.kind not in SERVED_KINDS

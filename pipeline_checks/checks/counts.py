@@ -12,6 +12,7 @@ from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplic
 from pipeline_checks.checks.judging import conclude, counted, inexact, json_key, named_key, promise_of
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.finding import Finding
+from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
     DuplicateKeys,
@@ -50,8 +51,8 @@ class CountsCheck:
     kind = "counts"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Every stage that holds rows."""
-        return stage.holds_rows
+        """Every stage that holds rows; of records that were made of others ``conservation`` tells."""
+        return stage.holds_rows and not is_linked(stage)
 
     def configure(self, stage: StageDeclaration) -> CountsConfiguration:
         """Return the limits of the contract, none by default."""

@@ -6,6 +6,7 @@ from pipeline_checks.checks.applicability import is_topic
 from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplicate_measures
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, inexact, promise_of
 from pipeline_checks.model.check import Evidence
+from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import DuplicateKeys, DuplicateSample, Measure, RowCount
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
@@ -17,8 +18,8 @@ class DuplicatesCheck:
     kind = "duplicates"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Every stage whose rows have a key."""
-        return stage.holds_rows and bool(stage.contract.key)
+        """Every stage whose rows have a key; of records that were made of others ``conservation`` tells."""
+        return stage.holds_rows and bool(stage.contract.key) and not is_linked(stage)
 
     def configure(self, stage: StageDeclaration) -> NothingToConfigure:
         """Return the empty configuration: the key is the whole promise."""
@@ -39,6 +40,8 @@ class DuplicatesCheck:
         if found.keys:
             surplus = counted(found.surplus_rows, noun)
             message = f"{counted(found.keys, 'key')} with more than one {noun}, {surplus} too many"
+        if again := [f"{number:,} {name.replace('_', ' ')}" for name, number in found.explained.items() if number]:
+            message += f" ({', '.join(again)})"
         return conclude(
             evidence,
             message,
@@ -46,7 +49,7 @@ class DuplicatesCheck:
             findings=duplicate_findings(evidence),
             total=found.keys,
             doubts=inexact(evidence, (measure,), "the number of duplicates"),
-            measures={"duplicate_keys": found.keys, "surplus_rows": found.surplus_rows},
+            measures={"duplicate_keys": found.keys, "surplus_rows": found.surplus_rows, **found.explained},
         )
 
 

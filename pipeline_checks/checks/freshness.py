@@ -8,16 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline_checks.checks.applicability import is_source
+from pipeline_checks.checks.applicability import is_ledger, is_source
 from pipeline_checks.checks.falling_behind import falling_behind
 from pipeline_checks.checks.judging import as_json, conclude, inexact, promise_of
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.duration import Duration
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.finding import Finding
-from pipeline_checks.model.measure import Coverage, Maximum, Measure, RowCount
+from pipeline_checks.model.measure import Coverage, Facts, Maximum, Measure, RowCount
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement, Verdict
+
+LEDGER = Facts("ledger")
 
 
 class FreshnessConfiguration(CheckConfiguration):
@@ -57,6 +59,8 @@ class FreshnessCheck:
         wanted: set[Measure] = {RowCount(), Coverage()}
         if stage.contract.event_time is not None:
             wanted.add(Maximum(stage.contract.event_time))
+        if is_ledger(stage):
+            wanted.add(LEDGER)
         return frozenset(wanted)
 
     def judge(self, configuration: FreshnessConfiguration, evidence: Evidence) -> Judgement:
@@ -73,6 +77,13 @@ def _by_clock(limits: FreshnessConfiguration, evidence: Evidence) -> Judgement:
         said = f"the newest event lies {_seconds(-age)} in the future"
     if limits.within is None:
         said += ", no limit is declared"
+    findings = tuple(_clock_findings(limits, evidence, newest))
+    if findings and _is_idle(evidence) and all(f.detail == "too_old" for f in findings):
+        # Nothing new has been made, so that nothing can be late.
+        message = f"{said}, and the feed is idle"
+        return Judgement(
+            Verdict.UNSETTLED, message, {"rows": rows}, {**_measures(evidence, newest), "age_seconds": age}
+        )
     doubts = [*_inexact_event_time(evidence)]
     if limits.within is not None and newest is None:
         doubts.append(f"the limit of {_seconds(limits.within)} could not be judged")
@@ -80,10 +91,15 @@ def _by_clock(limits: FreshnessConfiguration, evidence: Evidence) -> Judgement:
         evidence,
         said,
         {"rows": rows},
-        findings=tuple(_clock_findings(limits, evidence, newest)),
+        findings=findings,
         doubts=doubts,
         measures={**_measures(evidence, newest), "age_seconds": age},
     )
+
+
+def _is_idle(evidence: Evidence) -> bool:
+    ledger = evidence[LEDGER] if is_ledger(evidence.stage) else None
+    return ledger is not None and bool(ledger.get("idle"))
 
 
 def _clock_findings(limits: FreshnessConfiguration, evidence: Evidence, newest: datetime | None) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """ordering: the events of a key rise by LSN, those of a transaction stand together, transactions in commit order.
 
-A tombstone stands behind a delete of its key only.
+A tombstone stands behind a delete of its key only. A record that was made of another has its key, and the records of
+a key stand in the order of those that they were made of.
 
 A replay is no change of order; ``duplicates`` tells of it.
 """
@@ -12,8 +13,10 @@ from typing import Any
 
 from pipeline_checks.checks.applicability import is_event_topic
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, named_key, promise_of
+from pipeline_checks.checks.linked_order import LINK_ORDER, judge_links
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import Finding
+from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import Facts, Measure
 from pipeline_checks.model.position import OffsetsPosition, format_lsn
 from pipeline_checks.model.stage import StageDeclaration
@@ -28,8 +31,8 @@ class OrderingCheck:
     kind = "ordering"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Topics of change events whose contract has a key."""
-        return is_event_topic(stage) and bool(stage.contract.key)
+        """Topics of change events whose contract has a key, and topics of records that were made of others."""
+        return is_linked(stage) or (is_event_topic(stage) and bool(stage.contract.key))
 
     def configure(self, stage: StageDeclaration) -> NothingToConfigure:
         """Return the empty configuration: the order of the log is the promise."""
@@ -37,10 +40,12 @@ class OrderingCheck:
 
     def measures(self, stage: StageDeclaration, configuration: NothingToConfigure) -> frozenset[Measure]:
         """Return what stands out of order; the events of a snapshot have none."""
-        return frozenset({ORDER})
+        return frozenset({LINK_ORDER if is_linked(stage) else ORDER})
 
     def judge(self, configuration: NothingToConfigure, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding an event that stands behind one it should stand before."""
+        if is_linked(evidence.stage):
+            return judge_links(evidence)
         order: Mapping[str, Any] = evidence[ORDER]
         findings = tuple(_findings(evidence, order))
         total = sum(int(order[f"{name}_total"]) for name in ("keys", "transactions", "commits", "tombstones"))

@@ -27,6 +27,19 @@ KINDS: Final[tuple[str, ...]] = (
     "ordering",
     "growth",
     "transactions",
+    "manifest",
+    "json_schema",
+    "topic_settings",
+    "conservation",
+    "lag",
+    "dead_letters",
+    "model",
+    "predictions",
+    "throughput",
+    "sequence",
+    "balance",
+    "rejected",
+    "exact_columns",
 )
 """In the order in which reports show them."""
 

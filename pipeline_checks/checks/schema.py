@@ -34,8 +34,8 @@ class SchemaCheck:
     kind = "schema"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Every stage that holds rows."""
-        return stage.holds_rows
+        """Every stage that holds rows, but for topics of which ``json_schema`` judges every message."""
+        return stage.holds_rows and not (is_topic(stage) and "json_schema" in stage.contract.promises)
 
     def configure(self, stage: StageDeclaration) -> NothingToConfigure:
         """Return the empty configuration: the promises are the contract's columns."""

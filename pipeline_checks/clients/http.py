@@ -64,11 +64,25 @@ def get_json(session: httpx.Client, path: str, params: dict[str, Any] | None = N
     what = f"GET {path}" + (f"?{'&'.join(f'{k}={v}' for k, v in params.items())}" if params else "")
     with translated(what):
         response = session.get(path, params=params)
+    return _document(response, what), response
+
+
+def post_json(session: httpx.Client, path: str, body: Any) -> tuple[Any, httpx.Response]:
+    """Post ``body`` to ``path`` and return the answer's JSON document and the response; raises as ``get_json``."""
+    what = f"POST {path}"
+    with translated(what):
+        response = session.post(path, json=body)
+    return _document(response, what), response
+
+
+def _document(response: httpx.Response, what: str) -> Any:
     if response.status_code == 429 or response.status_code >= 500:
-        raise TransientError(f"{what} answered {response.status_code}.", status=response.status_code)
+        said = response.headers.get("Retry-After", "")
+        again = {"retry_after": int(said)} if said.isdigit() else {}
+        raise TransientError(f"{what} answered {response.status_code}.", status=response.status_code, **again)
     if not response.is_success:
         raise TerminalError(f"{what} answered {response.status_code}.", status=response.status_code)
     try:
-        return response.json(), response
+        return response.json()
     except ValueError:
         raise TerminalError(f"{what} answered something that is not JSON.", status=response.status_code) from None

@@ -29,7 +29,8 @@ _COMMON: dict[str, Any] = {
 def consumer(bootstrap: str, **overrides: Any) -> Consumer:
     """Return a consumer that commits nothing and never creates a topic; give partitions to it by ``assign``.
 
-    ``overrides`` are settings of librdkafka with dots written as underscores (``isolation_level``).
+    ``overrides`` are settings of librdkafka with dots written as underscores (``isolation_level``), and callbacks
+    under their own names (``stats_cb``).
     """
     from confluent_kafka import Consumer
 
@@ -61,7 +62,7 @@ def admin(bootstrap: str) -> AdminClient:
 
 
 def _settings(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    given = {name.replace("_", "."): value for name, value in overrides.items()}
+    given = {name if callable(value) else name.replace("_", "."): value for name, value in overrides.items()}
     return {**_COMMON, "error_cb": _note, **settings, **given}
 
 

@@ -26,6 +26,9 @@ CONNECTOR_TIME: Final = "__connector_time"
 APPEND_TIME: Final = "__append_time"
 """timestamp(us, UTC): the record's timestamp"""
 
+RECORD_KEY: Final = "__key"
+"""bytes, the record's key; told by topics whose records are rows of their own, beside the other columns"""
+
 EVENT_COLUMNS: Final = (PARTITION, OFFSET, OP, TX_ID, LSN, SNAPSHOT, COMMIT_TIME, CONNECTOR_TIME, APPEND_TIME)
 
 EVENT_TYPES: Final = {

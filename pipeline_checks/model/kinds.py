@@ -12,4 +12,12 @@ TOPIC_KINDS: Final = frozenset({"debezium_topic", "kafka_topic"})
 LAKE_KINDS: Final = frozenset({"delta_table", "iceberg_table"})
 SERVED_KINDS: Final = frozenset({"http_api"})
 """Kinds that hand out the rows of the stage they are made from, and hold none of their own."""
+LEDGER_KINDS: Final = frozenset({"feed_ledger"})
+"""What a feed says that it has sent: data begins here, and what follows is set against it entry by entry."""
 CONNECTOR_KINDS: Final = frozenset({"service"})
+ORIGIN_KINDS: Final = frozenset({"files"})
+"""Kinds in which data begins that is only ever added to: no snapshot is needed to see a state of it."""
+GROUP_KINDS: Final = frozenset({"consumer_group"})
+"""Consumers of topics, which commit how far they have got and hold no rows."""
+MODEL_KINDS: Final = frozenset({"model_file"})
+"""Fitted models, which hold no rows."""

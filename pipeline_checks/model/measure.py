@@ -130,7 +130,8 @@ class DuplicateSample:
     """Value of ``DuplicateKeys``: keys with more than one row, rows beyond the first, and a sample (key, rows).
 
     Where they are known, ``classes`` has the class of each key of the sample (``replayed``, ``sink_rewrite``, ...) and
-    ``places`` where the last of its rows stands.
+    ``places`` where the last of its rows stands. ``explained`` counts rows by what they are: those that had to come
+    twice, which are not among the keys, and those that had not.
     """
 
     keys: int
@@ -138,6 +139,7 @@ class DuplicateSample:
     sample: tuple[tuple[Mapping[str, Any], int], ...] = ()
     classes: tuple[str, ...] = ()
     places: tuple[Position, ...] = ()
+    explained: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

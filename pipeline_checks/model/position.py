@@ -139,6 +139,20 @@ class FilesPosition(Position):
 
 
 @dataclass(frozen=True)
+class EntriesPosition(Position):
+    """The number of entries of a ledger that only grows."""
+
+    kind: ClassVar[str] = "entries"
+    entries: int
+
+    def covers(self, other: Position) -> bool | None:
+        return self.entries >= other.entries if isinstance(other, EntriesPosition) else None
+
+    def value(self) -> int:
+        return self.entries
+
+
+@dataclass(frozen=True)
 class InstantPosition(Position):
     """An instant, for stages that know no other position."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.errors import ConfigurationError, TerminalError
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import Facts, Measure, Measured, StageSchema
-from pipeline_checks.model.position import VersionPosition
+from pipeline_checks.model.position import Position
 from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.stage import exact
 from pipeline_checks.stages.columns import chosen
 from pipeline_checks.stages.connect_schema import Encoding
 from pipeline_checks.stages.event_values import convert
-from pipeline_checks.stages.http_pages import read_all
+from pipeline_checks.stages.http_pages import Request, read_all
 from pipeline_checks.stages.openapi import resource_schema
 from pipeline_checks.values.arrow_types import to_arrow
 
@@ -30,7 +30,7 @@ _TIMED = ("timestamp", "timestamptz", "date", "time")
 class PinnedApi:
     """Answers about one version. Its rows are fetched once, page by page, and kept."""
 
-    def __init__(self, reader: ApiReader, position: VersionPosition) -> None:
+    def __init__(self, reader: ApiReader, position: Position) -> None:
         self.position = position
         self._reader = reader
         self._found: Schema | None = None
@@ -41,7 +41,7 @@ class PinnedApi:
         if self._found is None:
             declared = self._reader.declaration
             document, _ = self._reader.client().get(declared.openapi)
-            self._found = resource_schema(document, declared.path, "items", declared.contract)
+            self._found = resource_schema(document, declared.path, declared.envelope.items, declared.contract)
         return self._found
 
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
@@ -49,7 +49,8 @@ class PinnedApi:
 
         ``Facts("requests")`` of the requests made so far: ``count``, ``statuses`` (status to number), ``latencies``
         (seconds of each). ``Facts("versions")``: a list of ``version``, ``committed_at``, ``loaded_at`` (ISO texts).
-        ``Facts("health")``: what ``GET /health`` answers.
+        Of an API that serves snapshots: those that were served when none was asked for, ``loaded_at`` None where it is
+        not known since when. ``Facts("health")``: what ``GET /health`` answers.
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
@@ -65,15 +66,22 @@ class PinnedApi:
 
     @property
     def _request(self) -> str:
-        return f"GET {self._reader.declaration.path}?version={self.position.version}"
+        return str(self._asked({}))
+
+    def _asked(self, page: Mapping[str, Any]) -> Request:
+        declared = self._reader.declaration
+        if declared.snapshots is None:
+            return Request("GET", declared.path, {"version": self.position.value(), **page})
+        path = "/" + declared.snapshots.resource.strip("/").replace("{snapshot}", str(self.position.value()))
+        body = declared.snapshots.body if declared.snapshots.method == "POST" else None
+        return Request(declared.snapshots.method, path, page, body)
 
     def _table(self) -> pyarrow.Table:
         if self._held is None:
             import pyarrow as pa
 
             declared = self._reader.declaration
-            rows = list(read_all(self._reader.client(), declared.path, self.position.version, declared.page_size))
-            types = self._types()
+            rows, types = self._rows(declared.page_size), self._types()
             if rows:
                 absent = next((name for name in types if not any(name in row for row in rows)), None)
                 if absent is not None:
@@ -82,6 +90,12 @@ class PinnedApi:
             schema = pa.schema([(name, to_arrow(type_)) for name, type_ in types.items()])
             self._held = pa.Table.from_arrays(arrays, schema=schema)
         return self._held
+
+    def _rows(self, page_size: int) -> list[dict[str, Any]]:
+        if self._reader.declaration.snapshots is not None and self.position.value() is None:
+            return []  # the table has no snapshot yet, so there is nothing to ask for
+        envelope = self._reader.declaration.envelope
+        return list(read_all(self._reader.client(), self._asked, self.position, page_size, envelope))
 
     def _types(self) -> dict[str, LogicalType]:
         promised = self._reader.declaration.contract.columns
@@ -103,6 +117,8 @@ class PinnedApi:
         api, declared = self._reader.client(), self._reader.declaration
         if topic == "requests":
             return {"count": len(api.latencies), "statuses": dict(api.statuses), "latencies": list(api.latencies)}
+        if topic == "versions" and declared.snapshots is not None:
+            return [{"version": version, "loaded_at": seen} for version, seen in self._reader.served.items()]
         if topic == "versions":
             entries, _ = api.get(f"/versions{declared.path}")
             if not isinstance(entries, list) or not all(isinstance(e, dict) and "loaded_at" in e for e in entries):

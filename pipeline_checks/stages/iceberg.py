@@ -103,6 +103,14 @@ class IcebergReader:
                 raise TerminalError(f"the Iceberg table {self.declaration.table} has no snapshot {wanted} any more.")
         return PinnedIceberg(self.declaration.table, table, position, self.declaration.covers_name)
 
+    def placed(self, position: SnapshotPosition) -> SnapshotPosition:
+        """Return a snapshot of which only the id is known with its place; before all others when it is not known."""
+        from pipeline_checks.stages.iceberg_history import position_of
+
+        wanted = position.snapshot_id
+        found = None if wanted is None else self._load().snapshot_by_id(wanted)
+        return SnapshotPosition(wanted, -1) if found is None else position_of(found)
+
     def close(self) -> None:
         """Forget the table."""
         self._table = self._last = None

@@ -80,7 +80,8 @@ class PinnedIceberg:
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         """Return schema, row count, ``Facts("commits")`` and what the statistics of the manifests prove.
 
-        The commits are a list of mappings, oldest first (``Commit.facts``). Nulls, extremes and ranges are told where
+        The commits are a list of mappings, oldest first (``Commit.facts``); ``Facts("summaries")`` has the
+        ``properties`` of each instead. Nulls, extremes and ranges are told where
         no row is deleted beside its file, or where the statistics prove that no row breaks the promise.
         """
         answers: dict[Measure, Measured] = {}
@@ -201,7 +202,18 @@ class PinnedIceberg:
     def _facts(self, topic: str) -> Any:
         if topic == "commits":
             return [c.facts() for c in reversed(list(self.commits()))]
-        raise ConfigurationError(f"an Iceberg table tells nothing of {topic!r}.", next_step="It tells: commits.")
+        if topic == "summaries":
+            return [
+                {"version": c.version, "is_first": c.is_first, "properties": self._properties(c.version)}
+                for c in reversed(list(self.commits()))
+            ]
+        raise ConfigurationError(
+            f"an Iceberg table tells nothing of {topic!r}.", next_step="It tells: commits, summaries."
+        )
+
+    def _properties(self, snapshot_id: int) -> dict[str, str]:
+        snapshot = self._table.snapshot_by_id(snapshot_id)
+        return {} if snapshot is None or snapshot.summary is None else dict(snapshot.summary.additional_properties)
 
 
 def _has_list_of_structs(type_: IcebergType) -> bool:

@@ -9,6 +9,7 @@ from pipeline_checks.model.events import CREATE, MALFORMED, TOMBSTONE
 from pipeline_checks.stages.connect_schema import ConnectField, read_fields
 from pipeline_checks.stages.embedded_json import EmbeddedJson
 from pipeline_checks.stages.event_batch import EventGroup, Malformed
+from pipeline_checks.stages.message_schema import MessageJudge
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 class JsonRecords:
     """Decodes records; see ``DebeziumRecords`` for the other format."""
 
-    def __init__(self, key: Sequence[str]) -> None:
+    def __init__(self, key: Sequence[str], judge: MessageJudge | None = None) -> None:
+        """``judge`` is shown every message."""
         self._key = tuple(key)
+        self.judge = judge
         self._keys, self._values = EmbeddedJson(), EmbeddedJson()
         self._groups: dict[int, EventGroup] = {}
         self._schemas: dict[int, tuple[object, tuple[ConnectField, ...]]] = {}
@@ -46,8 +49,9 @@ class JsonRecords:
         try:
             if value is None:
                 self._append(self._group(None), partition, offset, TOMBSTONE, named, append_ms)
+                self._unreadable(partition, offset, "there is no value")
                 return
-            schema, payload = self._values.parse(value)
+            schema, payload = self._parse(partition, offset, value)
             if not isinstance(payload, dict):
                 raise ValueError("the value is not a JSON object")
             image = {**named, **payload}
@@ -61,6 +65,20 @@ class JsonRecords:
         except ValueError as problem:
             self._append(self._group(None), partition, offset, MALFORMED, None, append_ms)
             self._malformed.append(Malformed(partition, offset, len(value or b""), str(problem).splitlines()[0][:200]))
+
+    def _parse(self, partition: int, offset: int, value: bytes) -> tuple[dict[str, Any] | None, Any]:
+        try:
+            schema, payload = self._values.parse(value)
+        except ValueError as problem:
+            self._unreadable(partition, offset, str(problem))
+            raise
+        if self.judge is not None:
+            self.judge.look(partition, offset, payload)
+        return schema, payload
+
+    def _unreadable(self, partition: int, offset: int, reason: str) -> None:
+        if self.judge is not None:
+            self.judge.look_unreadable(partition, offset, reason)
 
     def _parse_key(self, key: bytes | None) -> Mapping[str, Any]:
         if key is None:

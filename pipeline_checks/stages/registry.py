@@ -15,6 +15,10 @@ KINDS: Final[dict[str, str]] = {
     "delta_table": "pipeline_checks.stages.delta:DeltaTable",
     "iceberg_table": "pipeline_checks.stages.iceberg:IcebergTable",
     "http_api": "pipeline_checks.stages.http_api:HttpApi",
+    "feed_ledger": "pipeline_checks.stages.feed_ledger:FeedLedger",
+    "files": "pipeline_checks.stages.files:Files",
+    "consumer_group": "pipeline_checks.stages.consumer_group:ConsumerGroup",
+    "model_file": "pipeline_checks.stages.model_file:ModelFile",
     "service": "pipeline_checks.stages.service:Service",
 }
 """Kind to ``module:class`` of its declaration. The module has ``open_stage(declaration) -> StageReader`` too."""

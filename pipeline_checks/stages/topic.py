@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.model.events import OFFSET, PARTITION
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.position import OffsetsPosition, Position
+from pipeline_checks.model.schema import Schema
 from pipeline_checks.model.stage import Reached, StageDeclaration
 from pipeline_checks.stages.connect_schema import ConnectField, reported_type
-from pipeline_checks.stages.event_batch import EventGroup, Malformed, build_table, event_schema
+from pipeline_checks.stages.event_batch import EventGroup, EventTable, Malformed, build_table
+from pipeline_checks.stages.record_columns import RecordColumns
 from pipeline_checks.stages.topic_log import TopicLog
+from pipeline_checks.stages.topic_originals import Original, originals
 from pipeline_checks.stages.topic_pinned import PinnedTopic
 from pipeline_checks.stages.unavailable import Coordinates, fill_unavailable
 
@@ -39,15 +42,43 @@ class RecordDecoder(Protocol):
         ...
 
 
+@runtime_checkable
+class TableDecoder(Protocol):
+    """A decoder of records that all have one schema, which makes their columns itself."""
+
+    def columns(self) -> dict[str, LogicalType]:
+        """Return the columns of the records, for a contract that promises none."""
+        ...
+
+    def schema(self) -> Schema | None:
+        """Return the columns as the topic's own schema has them; None when there is no such schema."""
+        ...
+
+    def table(self, columns: Mapping[str, LogicalType], key: Sequence[str]) -> EventTable:
+        """Return the events of all records since the last call, in order of partition and offset."""
+        ...
+
+
 class TopicReader:
     """Asks a topic. Each record is read once; a later position is read on from where the last one ended."""
 
     def __init__(
-        self, declaration: StageDeclaration, bootstrap: str, topic: str, decoder: RecordDecoder, *, tells_replays: bool
+        self,
+        declaration: StageDeclaration,
+        bootstrap: str,
+        topic: str,
+        decoder: RecordDecoder,
+        *,
+        tells_replays: bool,
+        beside: RecordColumns | None = None,
     ) -> None:
-        """``tells_replays``: an event has coordinates in its source, by which a second copy of it is recognised."""
+        """``tells_replays``: an event has coordinates in its source, by which a second copy of it is recognised.
+
+        ``beside`` are columns that do not come from the record's value: its key and its headers.
+        """
         self.declaration = declaration
         self.decoder = decoder
+        self.beside = beside
         self.tells_replays = tells_replays
         self.log = TopicLog(bootstrap, topic)
         self.malformed: list[Malformed] = []
@@ -92,6 +123,10 @@ class TopicReader:
         told = (*self.unavailable.items(), *self.unconvertible.items())
         return {place for name, places in told if name in columns for place in places}
 
+    def originals(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Original]:
+        """Return the records at these places (partition, offset) as their bytes, read again."""
+        return originals(self.log, set(places))
+
     def close(self) -> None:
         """Give back the connection. Events that were read stay with the pinned topics that hold them."""
         self.log.close()
@@ -104,12 +139,16 @@ class TopicReader:
             for partition, low in self.log.watermarks()[0].items():
                 begin[partition] = max(begin.get(partition, 0), low)
             self.decoder.take()  # what a reading that failed half-way has left
+            if self.beside is not None:
+                self.beside.take()
             for batch in self.log.records(begin, end):
                 self.decoder.add(batch)
-            groups, malformed = self.decoder.take()
-            self._columns = self._columns or self._types(groups)
-            fresh = build_table(groups, malformed, self._columns, self.contract.key)
-            known = self._table if self._table is not None else event_schema(self._columns).empty_table()
+                if self.beside is not None:
+                    self.beside.add(batch)
+            fresh = self._decoded()
+            if self.beside is not None:
+                fresh.table = self.beside.put_beside(fresh.table)
+            known = self._table if self._table is not None else fresh.table.schema.empty_table()
             merged = fresh.table
             if known.num_rows:
                 merged = pa.concat_tables([known, fresh.table])
@@ -123,18 +162,30 @@ class TopicReader:
             self._read_to = {p: max(o, self._read_to.get(p, 0)) for p, o in {**self._read_to, **end}.items()}
         return self._table
 
+    def _decoded(self) -> EventTable:
+        if isinstance(self.decoder, TableDecoder):
+            self._columns = self._columns or self._types(()) or self.decoder.columns()
+            return self.decoder.table(self._columns, [k for k in self.contract.key if k in self._columns])
+        groups, malformed = self.decoder.take()
+        self._columns = self._columns or self._types(groups)
+        return build_table(groups, malformed, self._columns, [k for k in self.contract.key if k in self._columns])
+
     def _types(self, groups: Sequence[EventGroup]) -> dict[str, LogicalType]:
         """The columns: those promised, or those of the newest schema where nothing is."""
+        headers = {} if self.beside is None else self.beside.headers
         if self.contract.columns:
-            return {name: column.type for name, column in self.contract.columns.items()}
+            return {name: column.type for name, column in self.contract.columns.items() if name not in headers}
         fields = {f.name: f for f in (*self.decoder.key_fields, *self.decoder.newest) if not f.name.startswith("__")}
         found = {name: reported_type(f, self.contract) for name, f in fields.items()}
         if not groups:
             return found
-        return {**{k: LogicalType("string") for k in self.contract.key}, **found}
+        return {**{k: LogicalType("string") for k in self.contract.key if k not in headers}, **found}
 
     def _forget(self) -> None:
         self._table, self._read_to = None, {}
+        judge = getattr(self.decoder, "judge", None)
+        if judge is not None:
+            judge.forget()
         self.malformed, self.unavailable, self.unconvertible = [], {}, {}
 
 

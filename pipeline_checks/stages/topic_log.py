@@ -17,7 +17,10 @@ STALL_SECONDS = 15.0
 
 _BATCH = 2000
 _POLL_SECONDS = 0.2
-_CONFIGURATION = ("cleanup.policy", "retention.ms", "retention.bytes", "message.timestamp.type", "delete.retention.ms")
+_CONFIGURATION = (
+    *("cleanup.policy", "retention.ms", "retention.bytes", "segment.ms", "segment.bytes", "message.timestamp.type"),
+    *("delete.retention.ms", "min.insync.replicas", "max.message.bytes", "compression.type"),
+)
 
 
 class TopicLog:
@@ -74,6 +77,12 @@ class TopicLog:
             asked = admin.describe_configs([resource], request_timeout=kafka.REQUEST_TIMEOUT_SECONDS)
             settings = next(iter(asked.values())).result()
         return {name: settings[name].value for name in _CONFIGURATION if name in settings}
+
+    def replication(self) -> int:
+        """Return the replicas of each partition, of the one that has the fewest."""
+        with kafka.translated(f"asking for topic {self.topic}"):
+            topics: Any = self._consumer().list_topics(self.topic, timeout=kafka.REQUEST_TIMEOUT_SECONDS).topics
+        return min((len(p.replicas) for p in topics[self.topic].partitions.values()), default=0)
 
     def records(
         self, start: Mapping[int, int], end: Mapping[int, int], isolation: str = "read_committed"

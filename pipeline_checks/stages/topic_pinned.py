@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pipeline_checks.stages.topic import TopicReader
 
 _VALUE_OPERATIONS = (*CHANGE_OPERATIONS, TRUNCATE)
-_TELLS = ("topic", "malformed", "unavailable", "unconvertible", "accounting", "order")
+_TELLS = ("topic", "malformed", "unavailable", "unconvertible", "accounting", "order", "json_schema")
 
 
 class PinnedTopic:
@@ -57,10 +57,11 @@ class PinnedTopic:
         ``RowCount`` counts the events about rows: records with a value that could be understood. ``DuplicateKeys`` of
         the contract's key counts events of the log (not of a snapshot) that stand in the topic more than once, told by
         transaction id, LSN, operation and key; its grade is ``bound`` where the records lack these. Facts: ``topic``
-        (partitions, low_watermarks, high_watermarks and the topic's settings by their names), ``malformed`` (list of
-        partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values by column that
-        Debezium could not tell, or that have no place in the promised type; both read as NULL), ``accounting`` (see
-        ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``).
+        (partitions, replication_factor, low_watermarks, high_watermarks and the topic's settings by their names),
+        ``malformed`` (list of partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values
+        by column that Debezium could not tell, or that have no place in the promised type; both read as NULL),
+        ``accounting`` (see ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``), ``json_schema`` (see
+        ``message_schema.MessageJudge.facts``; None where no schema is promised).
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:
@@ -93,12 +94,19 @@ class PinnedTopic:
 
     def _schema(self) -> tuple[Schema, Grade]:
         self._table()
-        decoder, contract = self._reader.decoder, self._reader.contract
+        decoder, contract, beside = self._reader.decoder, self._reader.contract, self._reader.beside
+        headers = {} if beside is None else beside.headers
+        fields = [SchemaField(n, type_, nullable=True) for n, type_ in headers.items() if n in contract.columns]
+        if (own := getattr(decoder, "schema", None)) is not None:  # a decoder of records that all have one schema
+            told = own()
+            if told is None:
+                return Schema((), enforces_nullability=False), Grade.UNKNOWN
+            return Schema((*told.fields, *fields), told.enforces_nullability), Grade.EXACT
         if decoder.newest:
-            return as_schema(decoder.newest, contract), Grade.EXACT
+            found = as_schema(decoder.newest, contract)
+            return Schema((*found.fields, *fields), enforces_nullability=False), Grade.EXACT
         if decoder.newest_image is None:
             return Schema((), enforces_nullability=False), Grade.UNKNOWN
-        fields = []
         for name, value in decoder.newest_image.items():
             if not name.startswith("__"):
                 promised = contract.columns.get(name)
@@ -119,6 +127,7 @@ class PinnedTopic:
         if topic == "topic":
             low, high = reader.log.watermarks()
             watermarks = {"partitions": len(high), "low_watermarks": low, "high_watermarks": high}
+            watermarks["replication_factor"] = reader.log.replication()
             return {**watermarks, **reader.log.configuration()}
         if topic in _TELLS:
             self._table()
@@ -127,6 +136,9 @@ class PinnedTopic:
                 return [m.to_json() for m in reader.malformed if m.offset < end.get(m.partition, 0)]
             if topic == "accounting":
                 return self._account().to_json()
+            if topic == "json_schema":
+                judge = getattr(reader.decoder, "judge", None)
+                return None if judge is None else judge.facts(self.position.partitions(reader.log.topic))
             if topic == "order":
                 return order_of(self._table(), reader.contract.key)
             untold = reader.unavailable if topic == "unavailable" else reader.unconvertible

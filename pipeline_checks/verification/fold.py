@@ -30,22 +30,26 @@ PRESENT = "__present"
 """bool: the key exists after the fold"""
 
 
-def fold_presence(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
+def fold_presence(events: polars.DataFrame, key: Sequence[str], *, first_wins: bool = False) -> polars.DataFrame:
     """Return one row a key: the key columns, the coordinates of the deciding event, and ``PRESENT``.
 
     ``events`` has the columns of ``model.events`` and the key columns, in any order.
     """
-    return fold_rows(events, key).select(*key, PARTITION, OFFSET, LSN, PRESENT)
+    return fold_rows(events, key, first_wins=first_wins).select(*key, PARTITION, OFFSET, LSN, PRESENT)
 
 
-def fold_rows(events: polars.DataFrame, key: Sequence[str]) -> polars.DataFrame:
-    """Return the deciding event of each key, with all its columns and ``PRESENT``."""
+def fold_rows(events: polars.DataFrame, key: Sequence[str], *, first_wins: bool = False) -> polars.DataFrame:
+    """Return the deciding event of each key, with all its columns and ``PRESENT``.
+
+    With ``first_wins`` that is the first one: what comes later under the same key is the same fact told again.
+    """
     import polars
 
     truncated_at = events.filter(polars.col(OP) == TRUNCATE).get_column(LSN).max()
     changes = events.filter(polars.col(OP).is_in(CHANGE_OPERATIONS))
     changes = _without_replays(changes.sort(PARTITION, OFFSET), key)
-    last = changes.group_by(list(key), maintain_order=True).last()
+    grouped = changes.group_by(list(key), maintain_order=True)
+    last = grouped.first() if first_wins else grouped.last()
     present = polars.col(OP).is_in(ROW_OPERATIONS)
     if truncated_at is not None:
         present = present & (polars.col(LSN) > polars.lit(truncated_at))

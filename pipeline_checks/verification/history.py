@@ -77,6 +77,8 @@ class TopicHistory:
         self.topic = topic
         self.begin = begin
         self.key = declaration.contract.key
+        self.first_wins = getattr(declaration, "wins", "last") == "first"
+        """Of several records of one key the first is its row: a fact is told again, not changed."""
         self._reader = reader
         self._cut = cut
         assert isinstance(pinned.position, OffsetsPosition)

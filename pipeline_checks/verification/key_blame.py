@@ -66,7 +66,8 @@ class KeyBlame:
         return dict(zip(self._history.key, self._key, strict=True))
 
     def _presence(self, events: polars.DataFrame) -> polars.DataFrame:
-        return fold_presence(events, list(self._history.key)).rename(self._named)
+        history = self._history
+        return fold_presence(events, list(history.key), first_wins=history.first_wins).rename(self._named)
 
     def places(self, wrong: polars.DataFrame) -> list[KeyPlace]:
         """Return the place of each of some keys, which are in the types of the table."""

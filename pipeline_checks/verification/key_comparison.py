@@ -16,6 +16,7 @@ from pipeline_checks.verification import keys
 from pipeline_checks.verification.coverage import owed_events
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
+from pipeline_checks.verification.loaded_topic import loaded_keys, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner, keys_of, read_keys
 from pipeline_checks.verification.row_forms import forms_between, lacking
@@ -63,10 +64,14 @@ class KeyComparer:
         return _record_difference(read_keys(pinned, key), declaration, histories, covers)
 
     def _topic_difference(self, topic: StageDeclaration) -> KeyDifference:
+        if (fed := self._pinner.fed_topic(topic)) is not None:
+            return fed.keys()
+        history = self._pinner.history(topic.name)
+        if (origin := origin_of(self._pipeline, topic)) is not None:
+            return loaded_keys(history, self._pinner.settled(origin))
         source = self._pinner.source_of(topic)
         if source is None:
             raise TransientError(f"{topic.name} has no source to compare its keys with")
-        history = self._pinner.history(topic.name)
         found, expected = keys.expected_in_topic(history, self._pinner.source_keys(source), (source.name,))
         return keys.compare(found, expected, topic.contract.key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -19,6 +19,7 @@ from pipeline_checks.model.events import (
     TRUNCATE,
 )
 from pipeline_checks.model.measure import LatencySample
+from pipeline_checks.model.position import SnapshotPosition
 from pipeline_checks.verification.fold import first_told
 from pipeline_checks.verification.history import TopicHistory
 
@@ -59,16 +60,26 @@ def served_arrivals(
     """Return when each offset could first be asked of an API that serves the versions of a table.
 
     A version that was never loaded is served by the next one that was. As in ``table_arrivals``, nothing is known of
-    what the oldest retained commit covers.
+    what the oldest retained commit covers, nor of a version of which it is not known since when it is served.
     """
-    loaded = sorted((int(entry["version"]), datetime.fromisoformat(str(entry["loaded_at"]))) for entry in loads)
+    place = _places(commits)
+    loaded = sorted((at, entry["loaded_at"]) for entry in loads if (at := place(entry["version"])) is not None)
     arrivals: list[Arrival] = []
     for commit, covers, cut_off in _covering(commits, topic):
-        served = [instant for version, instant in loaded if version >= int(commit["version"])]
+        own = place(commit["version"])
+        served = [instant for at, instant in loaded if own is not None and at >= own]
         if served:
-            instant = None if cut_off else min(served)
-            arrivals += [Arrival(p, o, instant) for p, o in covers.items()]
+            known = None if cut_off or None in served else min(datetime.fromisoformat(str(i)) for i in served)
+            arrivals += [Arrival(p, o, known) for p, o in covers.items()]
     return arrivals
+
+
+def _places(commits: Sequence[Mapping[str, Any]]) -> Callable[[Any], int | None]:
+    """Return what gives the place of a version among others: versions count up, ids of snapshots do not."""
+    if not any(isinstance(c.get("position"), SnapshotPosition) for c in commits):
+        return int
+    order = {str(commit["version"]): number for number, commit in enumerate(commits)}
+    return lambda version: order.get(str(version))
 
 
 def _covering(

@@ -10,10 +10,12 @@ from pipeline_checks.engines.base import columns_in_use
 from pipeline_checks.engines.bin_counts import bin_counts
 from pipeline_checks.engines.registry import engine_for
 from pipeline_checks.engines.row_expressions import broken_rows
+from pipeline_checks.model.balance import Balance, RejectedFrames
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
+from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import (
     Coverage,
     DuplicateClasses,
@@ -33,15 +35,21 @@ from pipeline_checks.model.measure import (
 )
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.row_promises import BinCounts, BrokenExpression, References
+from pipeline_checks.model.sequences import SequenceState
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.model.transactions import TransactionComparison, TransactionDifference
+from pipeline_checks.verification.balancing import balance, rejected
 from pipeline_checks.verification.duplicate_classes import duplicate_classes
+from pipeline_checks.verification.fed_topic import told_again
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
+from pipeline_checks.verification.link_measures import LinkMeasure, link_measure
+from pipeline_checks.verification.link_order import link_latency
 from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.references import reference_difference
+from pipeline_checks.verification.sequences import sequences
 from pipeline_checks.verification.settled import Settled
 from pipeline_checks.verification.transactions import compare_transactions
 
@@ -61,6 +69,10 @@ _DERIVED = (
     | BrokenExpression
     | BinCounts
     | Latencies
+    | SequenceState
+    | Balance
+    | RejectedFrames
+    | LinkMeasure
 )
 
 
@@ -92,7 +104,7 @@ class Measurer:
         identity = id(pinned)
         self._asked[identity] = pinned
         open_ = frozenset(m for m in measures if (name, identity, m) not in known)
-        derived = {m for m in open_ if isinstance(m, _DERIVED)}
+        derived = {m for m in open_ if isinstance(m, _DERIVED) or _is_of_facts(settled.declaration, m)}
         answers = self._ask(pinned, settled.declaration, open_ - derived, cheaply)
         for measure in derived:
             answers[measure] = self._derive(settled, measure)
@@ -154,6 +166,17 @@ class Measurer:
             return reference_difference(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, TransactionComparison):
             return self._transactions(declaration)
+        if isinstance(measure, LinkMeasure):
+            return link_measure(self._pipeline, self._pinner, settled, measure)
+        if isinstance(measure, SequenceState):
+            return sequences(self._pipeline, self._pinner, settled, measure)
+        if isinstance(measure, Balance):
+            return balance(self._pipeline, self._pinner, settled, measure)
+        if isinstance(measure, RejectedFrames):
+            return rejected(self._pipeline, self._pinner, settled)
+        if isinstance(measure, DuplicateKeys):
+            fed = self._pinner.fed_topic(declaration)
+            return told_again(self._pinner.history(declaration.name)) if fed is None else fed.duplicates()
         if isinstance(measure, Latencies):
             return self._latencies(settled, measure.window)
         return self._keys.difference(settled)
@@ -179,6 +202,8 @@ class Measurer:
 
     def _latencies(self, settled: Settled, window: float) -> LatencySample:
         declaration = settled.declaration
+        if is_linked(declaration):
+            return link_latency(self._pipeline, self._pinner, declaration, now(), window)
         if declaration.kind in TOPIC_KINDS:
             return measure_latency(self._pinner.history(declaration.name), now(), window)
         table = declaration
@@ -191,6 +216,13 @@ class Measurer:
             return measure_latency(history, now(), window, "commit_to_table", arrivals)
         arrivals = served_arrivals(commits, self._of(declaration, Facts("versions")), history.topic)
         return measure_latency(history, now(), window, "commit_to_api", arrivals)
+
+
+def _is_of_facts(stage: StageDeclaration, measure: Measure) -> bool:
+    """Whether a measure asks which records of a topic of facts are told twice and should not be."""
+    if not isinstance(measure, DuplicateKeys) or stage.kind not in TOPIC_KINDS:
+        return False
+    return getattr(stage, "wins", "last") == "first" and measure.key == stage.contract.key
 
 
 def _at_once_or_singly(

@@ -11,7 +11,14 @@ from pipeline_checks.engines.frames import lazy_frame
 from pipeline_checks.model.clock import Deadline, monotonic
 from pipeline_checks.model.cut import Cut
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
-from pipeline_checks.model.kinds import SERVED_KINDS, SOURCE_KINDS, TOPIC_KINDS
+from pipeline_checks.model.kinds import (
+    CONNECTOR_KINDS,
+    GROUP_KINDS,
+    LEDGER_KINDS,
+    SERVED_KINDS,
+    SOURCE_KINDS,
+    TOPIC_KINDS,
+)
 from pipeline_checks.model.measure import CoverageState, Facts
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
@@ -21,8 +28,11 @@ from pipeline_checks.stages.spark_tables import in_spark
 from pipeline_checks.verification import settle
 from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
+from pipeline_checks.verification.fed_topic import FedTopic, ledger_of, settle_fed_topic
 from pipeline_checks.verification.history import TopicHistory
+from pipeline_checks.verification.loaded_topic import await_rows, origin_of
 from pipeline_checks.verification.options import Options
+from pipeline_checks.verification.settle_group import settle_group
 from pipeline_checks.verification.settled import Settled, unreachable
 from pipeline_checks.verification.slot import wait_for_slot
 from pipeline_checks.verification.spark_sessions import SparkSessions
@@ -49,6 +59,7 @@ class Pinner:
         self._settled: dict[str, Settled] = {}
         self._histories: dict[str, TopicHistory] = {}
         self._copies: dict[str, Copy] = {}
+        self._fed_topics: dict[str, FedTopic] = {}
         self._source_keys: dict[str, polars.DataFrame] = {}
         self._deadline_from: float | None = None
         self._spark = None if pipeline.engine is None else SparkSessions(pipeline.engine, options.spark)
@@ -84,6 +95,11 @@ class Pinner:
         """What a table was found to be that is compared with its original directly; None for all other stages."""
         return self._copies.get(declaration.name)
 
+    def fed_topic(self, declaration: StageDeclaration) -> FedTopic | None:
+        """What a topic was found to be that is filled from a feed with a ledger; None for all other stages."""
+        self.settled(declaration)
+        return self._fed_topics.get(declaration.name)
+
     def settled(self, declaration: StageDeclaration) -> Settled:
         """Return the stage pinned, settling it and what it is made from at the first call."""
         if declaration.name not in self._settled:
@@ -99,7 +115,7 @@ class Pinner:
         return next((s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS), None)
 
     def topics_of(self, declaration: StageDeclaration) -> list[StageDeclaration]:
-        """The topics that feed a table directly."""
+        """The topics that feed a table, or a consumer group, directly."""
         return [s for s in self._pipeline.upstream(declaration) if s.kind in TOPIC_KINDS]
 
     def source_keys(self, source: StageDeclaration) -> polars.DataFrame:
@@ -120,24 +136,30 @@ class Pinner:
             table: Any = declaration  # a kind among SOURCE_KINDS
             cut = self._cut_of(declaration)
             return settle.settle_source(declaration, cut.table(table), cut.behind)
+        if declaration.kind in LEDGER_KINDS:
+            return settle.settle_feed(declaration, self.reader(declaration))
         upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
             return unreachable(declaration, _lost(lost), 0.0)
+        if declaration.kind in GROUP_KINDS:
+            histories = [self.history(s.name) for s in self.topics_of(declaration)]
+            return settle_group(declaration, self.reader(declaration), histories, self._deadline(declaration))
         if not declaration.holds_rows:
             return self._settle_service(declaration)
         if declaration.kind in TOPIC_KINDS:
-            return self._settle_topic(declaration, upstream)
+            return self._settle_any_topic(declaration, upstream)
         if declaration.kind in SERVED_KINDS and upstream:
             deadline = self._deadline(declaration, at_least=_GRACE_OF_A_SERVED_STAGE)
-            return settle.settle_served(declaration, self.reader(declaration), upstream[0], deadline)
+            above = self.reader(upstream[0].declaration)
+            return settle.settle_served(declaration, self.reader(declaration), upstream[0], above, deadline)
         original = original_of(self._pipeline, declaration)
         if original is not None:
             return self._settle_copy(declaration, self.settled(original))
         topics = self.topics_of(declaration)
         if topics:
             histories = [self.history(t.name) for t in topics]
-            fed = [self.settled(t).coverage for t in topics]
+            fed = [self._told_to_tables(t) for t in topics]
             required = required_offsets(histories, declaration.row_meaning)
             reader = self.reader(declaration)
             return settle.settle_table(declaration, reader, histories, required, fed, self._deadline(declaration))
@@ -146,6 +168,13 @@ class Pinner:
             reason = f"how {declaration.kind} follows {upstream[0].declaration.kind} is not known"
             return Settled(declaration, unbound.pinned, CoverageState(None, None, 0, 0.0, reason))
         return settle.settle_unbound(declaration, self.reader(declaration))
+
+    def _told_to_tables(self, topic: StageDeclaration) -> CoverageState:
+        """How far a topic is for what is made from it; of a feed without a ledger all begins where the topic ended."""
+        coverage = self.settled(topic).coverage
+        if ledger_of(self._pipeline, topic) is None or coverage.covers_cut is not None:
+            return coverage
+        return replace(coverage, covers_cut=True, reason="")
 
     def _settle_copy(self, declaration: StageDeclaration, original: Settled) -> Settled:
         if original.problem is not None:
@@ -163,6 +192,41 @@ class Pinner:
             )
             return replace(settled, coverage=replace(original.coverage, reason=reason))
         return settled
+
+    def _settle_any_topic(self, declaration: StageDeclaration, upstream: list[Settled]) -> Settled:
+        feed = ledger_of(self._pipeline, declaration)
+        if feed is None or len(upstream) > 1:  # one that holds what a feed's frames were rejected is made of more
+            return self._settle_topic(declaration, upstream)
+        told = self.settled(feed)
+        if told.coverage.covers_cut:
+            return self._settle_fed_topic(declaration, told)
+        settled = self._settle_topic(declaration, upstream)
+        return settled if settled.problem else replace(settled, coverage=replace(told.coverage))
+
+    def _settle_fed_topic(self, declaration: StageDeclaration, feed: Settled) -> Settled:
+        reader = self.reader(declaration)
+
+        def read() -> tuple[PinnedStage, TopicHistory]:
+            reached = reader.reached()
+            pinned = reader.at(reached.position)
+            return pinned, self._history_of(declaration, reader, pinned, reached, None)
+
+        def look_again() -> PinnedStage:
+            return settle.settle_feed(feed.declaration, self.reader(feed.declaration)).readable()
+
+        deadline = self._deadline(declaration)
+        settled, history, fed = settle_fed_topic(declaration, feed, read, look_again, deadline)
+        self._histories[declaration.name] = history
+        self._fed_topics[declaration.name] = fed
+        return settled
+
+    def _history_of(
+        self, declaration: StageDeclaration, reader: Any, pinned: PinnedStage, reached: Reached, cut: Cut | None
+    ) -> TopicHistory:
+        assert isinstance(pinned.position, OffsetsPosition)
+        topic = pinned.position.offsets[0][0]
+        begin = {int(p): int(o) for p, o in (reached.detail.get("low_watermarks") or {}).items()}
+        return TopicHistory(declaration, topic, reader, pinned, begin, cut)
 
     def _settle_service(self, declaration: StageDeclaration) -> Settled:
         sources = [s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS]
@@ -183,10 +247,7 @@ class Pinner:
             def history(
                 pinned: PinnedStage, reached: Reached, reader: Any = reader, cut: Cut | None = cut
             ) -> TopicHistory:
-                assert isinstance(pinned.position, OffsetsPosition)
-                topic = pinned.position.offsets[0][0]
-                begin = {int(p): int(o) for p, o in (reached.detail.get("low_watermarks") or {}).items()}
-                return TopicHistory(declaration, topic, reader, pinned, begin, cut)
+                return self._history_of(declaration, reader, pinned, reached, cut)
 
             settled, read = settle.settle_topic(declaration, reader, fed, history, waited)
             if read is None:
@@ -201,10 +262,17 @@ class Pinner:
 
     def _fed(self, declaration: StageDeclaration) -> tuple[CoverageState, float]:
         """How far that what feeds a topic is with regard to the cut."""
-        services = [s for s in self._pipeline.upstream(declaration) if not s.holds_rows]
+        movers = CONNECTOR_KINDS | GROUP_KINDS
+        services = [s for s in self._pipeline.upstream(declaration) if s.kind in movers]
         if services:
             service = self.settled(services[0])
             return service.coverage, service.coverage.waited_seconds
+        origin = origin_of(self._pipeline, declaration)
+        if origin is not None:
+            modified = self.reader(origin).reached().detail["modified"]
+            reader, deadline = self.reader(declaration), self._deadline(declaration)
+            state = await_rows(declaration, reader, self.settled(origin), modified, deadline)
+            return state, state.waited_seconds
         source = self.source_of(declaration)
         if source is None:
             return CoverageState(True, 0.0, 0), 0.0
@@ -270,6 +338,7 @@ class Pinner:
         self._settled.clear()
         self._histories.clear()
         self._copies.clear()
+        self._fed_topics.clear()
 
 
 def _lost(stage: Settled) -> PipelineChecksError:

@@ -19,12 +19,15 @@ from pipeline_checks.model.events import (
     TRUNCATE,
 )
 from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
+from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
+from pipeline_checks.verification.link_values import copied_values
+from pipeline_checks.verification.loaded_topic import loaded_rows, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.row_comparison import compare_sides, with_files
@@ -70,6 +73,12 @@ class Reconciler:
         import polars as pl
 
         topic = settled.declaration
+        if (fed := self._pinner.fed_topic(topic)) is not None:
+            return fed.rows()
+        if is_linked(topic):
+            return copied_values(self._pipeline, self._pinner, settled)
+        if (origin := origin_of(self._pipeline, topic)) is not None:
+            return loaded_rows(self._pinner.history(topic.name), settled, self._pinner.settled(origin))
         source = self._pinner.source_of(topic)
         if source is None:
             raise TransientError(f"{topic.name} has no source to compare its rows with")
@@ -206,7 +215,9 @@ class Reconciler:
         import polars as pl
 
         about_rows = events.filter(pl.col(OP).is_in([*CHANGE_OPERATIONS, TRUNCATE]))
-        rows = fold_rows(about_rows, list(history.key)).filter(pl.col(PRESENT) & ~pl.col(UNTOLD))
+        rows = fold_rows(about_rows, list(history.key), first_wins=history.first_wins).filter(
+            pl.col(PRESENT) & ~pl.col(UNTOLD)
+        )
         return self._events_side(history.declaration.name, history, form, rows)
 
     def _events_side(self, stage: str, history: TopicHistory, form: RowForm, rows: polars.DataFrame) -> Side:

@@ -5,13 +5,20 @@ One function a relation of stages. None of them raises: what went wrong stands i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pipeline_checks.model.clock import Deadline, now
 from pipeline_checks.model.cut import Cut
 from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.model.measure import CoverageState, Facts
-from pipeline_checks.model.position import LsnPosition, OffsetsPosition, Position, VersionPosition
+from pipeline_checks.model.position import (
+    EntriesPosition,
+    LsnPosition,
+    OffsetsPosition,
+    Position,
+    SnapshotPosition,
+    VersionPosition,
+)
 from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, StageReader
 from pipeline_checks.verification.coverage import judge_coverage
 from pipeline_checks.verification.history import TopicHistory
@@ -40,6 +47,15 @@ def settle_unbound(declaration: StageDeclaration, reader: StageReader) -> Settle
     return Settled(declaration, reader.at(reached.position), CoverageState(True, 0.0, 1))
 
 
+def settle_feed(declaration: StageDeclaration, reader: StageReader) -> Settled:
+    """Return the ledger of a feed with all entries that it has; one without a ledger proves nothing."""
+    reached = reader.reached()
+    pinned = reader.at(reached.position)
+    if isinstance(reached.position, EntriesPosition):
+        return Settled(declaration, pinned, CoverageState(True, 0.0, reached.position.entries))
+    return Settled(declaration, pinned, CoverageState(None, None, 0, 0.0, f"{declaration.name} keeps no ledger"))
+
+
 def settle_connector(
     declaration: StageDeclaration, reader: StageReader, cut: Cut | None, deadline: Deadline
 ) -> Settled:
@@ -48,7 +64,7 @@ def settle_connector(
     Connect commits an offset only for records that the broker acknowledged, so then everything of the cut is in
     its topics.
     """
-    reached, failure = _poll(reader, deadline, lambda r: cut is None or bool(r.position.covers(LsnPosition(cut.lsn))))
+    reached, failure = poll(reader, deadline, lambda r: cut is None or bool(r.position.covers(LsnPosition(cut.lsn))))
     if reached is None:
         return unreachable(declaration, failure, deadline.elapsed)
     pinned = reader.at(reached.position)
@@ -75,7 +91,7 @@ def settle_topic(
     except PipelineChecksError as problem:
         return unreachable(declaration, problem, waited), None
     events = history.frame.height
-    reason = fed.reason and f"its connector is behind: {fed.reason}"
+    reason = fed.reason and f"what fills it is behind: {fed.reason}"
     coverage = CoverageState(fed.covers_cut, fed.lag_seconds, events, waited, reason)
     return Settled(declaration, pinned, coverage), history
 
@@ -98,7 +114,7 @@ def settle_table(
             return not required.offsets or declaration_says_nothing(declaration)
         return bool(reached.covers.covers(required))
 
-    reached, failure = _poll(reader, deadline, covers_cut)
+    reached, failure = poll(reader, deadline, covers_cut)
     if reached is None:
         return unreachable(declaration, failure, deadline.elapsed)
     covers = reached.covers if isinstance(reached.covers, OffsetsPosition) else None
@@ -118,26 +134,44 @@ def settle_table(
     return Settled(declaration, pinned, coverage, covers)
 
 
-def settle_served(declaration: StageDeclaration, reader: StageReader, upstream: Settled, deadline: Deadline) -> Settled:
+def settle_served(
+    declaration: StageDeclaration, reader: StageReader, upstream: Settled, table: StageReader, deadline: Deadline
+) -> Settled:
     """Wait until an API serves the version at which its table was pinned, and pin it at that version."""
-    if upstream.pinned is None or not isinstance(upstream.position, VersionPosition):
+    wanted = upstream.position
+    if upstream.pinned is None or not isinstance(wanted, VersionPosition | SnapshotPosition):
         problem = upstream.problem or TransientError(f"{upstream.declaration.name} has no version to compare with")
         return unreachable(declaration, problem, deadline.elapsed)
-    wanted: Position = upstream.position
-    reached, failure = _poll(reader, deadline, lambda r: bool(r.position.covers(wanted)))
+    pinned_at: Position = wanted
+
+    def serves(position: Position) -> bool:
+        if position.value() == pinned_at.value():
+            return True
+        if isinstance(position, SnapshotPosition) and isinstance(table, OrdersSnapshots):
+            position = table.placed(position)  # an API names a snapshot and does not say where it stands among others
+        return bool(position.covers(pinned_at))
+
+    reached, failure = poll(reader, deadline, lambda r: serves(r.position))
     if reached is None:
         return unreachable(declaration, failure, deadline.elapsed)
-    if not reached.position.covers(wanted):
+    if not serves(reached.position):
         pinned = reader.at(reached.position)
         lag = upstream.coverage.lag_seconds if upstream.coverage.covers_cut is False else deadline.elapsed
-        reason = f"it serves version {reached.position.value()}, its table stands at {wanted.value()}"
+        reason = f"it serves version {reached.position.value()}, its table stands at {pinned_at.value()}"
         return Settled(
             declaration, pinned, CoverageState(False, lag, upstream.coverage.events, deadline.elapsed, reason)
         )
     up = upstream.coverage
     reason = f"its table is not settled: {up.reason}" if up.covers_cut is not True else ""
     coverage = CoverageState(up.covers_cut, up.lag_seconds, up.events, deadline.elapsed, reason)
-    return Settled(declaration, reader.at(wanted), coverage)
+    return Settled(declaration, reader.at(pinned_at), coverage)
+
+
+@runtime_checkable
+class OrdersSnapshots(Protocol):
+    """A table that can tell where a snapshot stands among its others."""
+
+    def placed(self, position: SnapshotPosition) -> SnapshotPosition: ...
 
 
 def declaration_says_nothing(declaration: StageDeclaration) -> bool:
@@ -152,7 +186,7 @@ def snapshot_is_running(reader: StageReader) -> bool:
     return offset.get("lsn") is None or bool(offset.get("snapshot"))
 
 
-def _poll(
+def poll(
     reader: StageReader, deadline: Deadline, settled: Callable[[Reached], bool]
 ) -> tuple[Reached | None, PipelineChecksError]:
     """Ask for the newest position until it is settled or the deadline has passed; the last answer either way."""

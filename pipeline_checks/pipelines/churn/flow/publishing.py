@@ -1,0 +1,194 @@
+"""Publishing outcomes and the offsets they stand for: in one transaction, or one behind the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pipeline_checks.clients.kafka import producer
+from pipeline_checks.pipelines.churn.flow.stopping import Stop
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+_log = logging.getLogger(__name__)
+
+STOPPING_SECONDS: Final = 3.5
+"""How long after the wish to stop an answer is still waited for; nothing is lost by leaving."""
+_STEP_SECONDS: Final = 0.5
+_ABORT_SECONDS: Final = 5.0
+_METADATA_MS: Final = 5000
+"""How long a topic may be unknown before writing to it fails."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+
+
+class PublicationError(Exception):
+    """A batch is not published, and no offset of it committed."""
+
+
+class Publisher(Protocol):
+    """Writes records and commits the offsets of the messages that they come from."""
+
+    def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        """Return when both are done; raises PublicationError when they are not."""
+        ...
+
+    def recover(self) -> None:
+        """Make ready for another attempt; raises PublicationError while that cannot be."""
+        ...
+
+    def close(self) -> None:
+        """Leave without waiting for anything that is not acknowledged."""
+        ...
+
+
+class TransactionalPublisher:
+    """Records and offsets in one transaction: readers of committed records see all of a batch or nothing.
+
+    Parameters
+    ----------
+    transactional_id:
+        A producer with the same id that still lives is shut out, and its open transaction ends.
+    timeout_ms:
+        How long a transaction may stay open; one that a killed process left holds readers up for so long.
+    """
+
+    def __init__(self, bootstrap: str, transactional_id: str, timeout_ms: int, stop: Stop) -> None:
+        self._bootstrap = bootstrap
+        self._id = transactional_id
+        self._timeout_ms = timeout_ms
+        self._stop = stop
+        self._producer: Producer | None = None
+        self._failures: list[str] = []
+
+    def recover(self) -> None:
+        """End what is open; where that fails, begin with a new producer."""
+        if self._producer is not None:
+            try:
+                self._persist("ending the transaction", self._producer.abort_transaction, _ABORT_SECONDS)
+                return
+            except PublicationError as problem:
+                _log.warning("%s; a new producer takes over", problem)
+                self._drop()
+        made = producer(
+            self._bootstrap,
+            transactional_id=self._id,
+            transaction_timeout_ms=self._timeout_ms,
+            message_timeout_ms=self._timeout_ms,
+            topic_metadata_propagation_max_ms=_METADATA_MS,
+            delivery_report_only_error=True,
+            linger_ms=5,
+            compression_type="lz4",
+            on_delivery=self._undelivered,
+        )
+        self._persist("starting transactions", made.init_transactions, self._timeout_ms / 1000)
+        self._producer = made
+
+    def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        """Write the records and commit the offsets, or neither."""
+        from confluent_kafka import KafkaException
+
+        made, self._failures = self._producer, []
+        assert made is not None, "recover() comes first"
+        try:
+            made.begin_transaction()
+            for r in records:
+                made.produce(r.topic, value=r.value, key=r.key, headers=list(r.headers))
+            made.poll(0)
+        except (KafkaException, BufferError) as problem:
+            raise PublicationError(f"writing: {problem}") from None
+        group, seconds = consumer.consumer_group_metadata(), self._timeout_ms / 1000
+        self._persist("the offsets", lambda s: made.send_offsets_to_transaction(list(offsets), group, s), seconds)
+        self._persist("the commit", made.commit_transaction, seconds)
+
+    def _persist(self, what: str, step: Callable[[float], Any], seconds: float) -> None:
+        """Repeat a step while its failure may pass and there is time."""
+        from confluent_kafka import KafkaException
+
+        begun = monotonic()
+        while True:
+            try:
+                step(_STEP_SECONDS)
+                return
+            except KafkaException as problem:
+                error: KafkaError = problem.args[0]
+                left = self._stop.patience(begun + seconds - monotonic(), STOPPING_SECONDS)
+                if not error.retriable() or left <= 0:
+                    told = "; ".join(dict.fromkeys(self._failures))
+                    raise PublicationError(f"{what}: {error.str()}{f' ({told})' if told else ''}") from None
+
+    def _undelivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and len(self._failures) < 100:
+            self._failures.append(f"{message.topic()}: {error.str()}")
+
+    def _drop(self) -> None:
+        if self._producer is not None:
+            self._producer.purge(blocking=False)
+            self._producer = None
+
+    def close(self) -> None:
+        """End an open transaction, unless that takes long."""
+        self._drop()
+
+
+class AtLeastOncePublisher:
+    """Records first, and when all are acknowledged the offsets. What lies between a crash and a commit comes again."""
+
+    def __init__(self, bootstrap: str, timeout_ms: int, stop: Stop) -> None:
+        self._stop = stop
+        self._seconds = timeout_ms / 1000
+        self._failures: list[str] = []
+        self._producer = producer(
+            bootstrap,
+            message_timeout_ms=timeout_ms,
+            topic_metadata_propagation_max_ms=_METADATA_MS,
+            delivery_report_only_error=True,
+            linger_ms=5,
+            compression_type="lz4",
+            on_delivery=self._undelivered,
+        )
+
+    def recover(self) -> None:
+        """Nothing is left behind by a failure."""
+
+    def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        """Write the records, wait for all of them, commit the offsets."""
+        from confluent_kafka import KafkaException
+
+        self._failures = []
+        try:
+            for r in records:
+                self._producer.produce(r.topic, value=r.value, key=r.key, headers=list(r.headers))
+        except (KafkaException, BufferError) as problem:
+            raise PublicationError(f"writing: {problem}") from None
+        begun = monotonic()
+        while self._producer.flush(_STEP_SECONDS):
+            if self._stop.patience(begun + self._seconds + 1 - monotonic(), STOPPING_SECONDS) <= 0:
+                self._producer.purge(blocking=False)
+                raise PublicationError("not acknowledged in time")
+        if self._failures:
+            raise PublicationError("; ".join(dict.fromkeys(self._failures)))
+        try:
+            consumer.commit(offsets=list(offsets), asynchronous=False)
+        except KafkaException as problem:
+            raise PublicationError(f"the offsets: {problem.args[0].str()}") from None
+
+    def _undelivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failures.append(f"{message.topic()}: {error.str()}")
+
+    def close(self) -> None:
+        """Drop what is not acknowledged."""
+        self._producer.purge(blocking=False)

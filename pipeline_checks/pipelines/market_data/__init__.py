@@ -1,0 +1,1 @@
+"""The market data pipeline: an exchange's feed over WebSocket, Kafka, an Iceberg table and an API."""

@@ -1,0 +1,1 @@
+"""The programs of the market data pipeline. They know nothing of checks."""

@@ -1,0 +1,1 @@
+"""A minimal schema registry, for a stack on one machine."""
