@@ -65,7 +65,7 @@ def canonical(column: polars.Expr, found: polars.DataType, type_: LogicalType) -
         The type in which the column's values come.
     type_:
         A type that ``comparable_type`` returned. Instants become microseconds (nanoseconds beyond six digits) since
-        1970 in UTC, cut to their digits; -0 becomes 0; documents are written with their keys in order.
+        1970 in UTC, cut to their digits; -0 becomes 0; documents are written as ``values.documents`` says.
     """
     import polars as pl
 
@@ -119,18 +119,8 @@ def _instant(column: polars.Expr, found: polars.DataType, digits: int) -> polars
 
 
 def _written_in_order(documents: polars.Series) -> polars.Series:
-    """Each document as JSON text with its keys in order; what is no JSON stays as it is."""
-    import orjson
     import polars as pl
 
-    def written(value: Any) -> str | None:
-        if value is None:
-            return None
-        if isinstance(value, str | bytes):
-            try:
-                value = orjson.loads(value)
-            except orjson.JSONDecodeError:
-                return value if isinstance(value, str) else value.decode("utf-8", "replace")
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str).decode()
+    from pipeline_checks.values.documents import canonical_document
 
-    return pl.Series(documents.name, [written(v) for v in documents.to_list()], pl.String)
+    return pl.Series(documents.name, [canonical_document(v) for v in documents.to_list()], pl.String)
