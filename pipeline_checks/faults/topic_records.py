@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +51,12 @@ class TopicRecords:
         brokers, topic = getattr(stage, "brokers", None), getattr(stage, "topic", None)
         if brokers is None or topic is None:
             raise TerminalError(f"{stage.name} is no topic.", next_step="Name a stage of a topic.")
-        self._bootstrap = resolve(brokers)
+        self.bootstrap = resolve(brokers)
         self.topic = str(topic)
 
     def all(self) -> list[RawRecord]:
         """Return every record that is there, by partition and offset."""
-        log = TopicLog(self._bootstrap, self.topic)
+        log = TopicLog(self.bootstrap, self.topic)
         try:
             low, high = log.watermarks()
             found = [
@@ -72,7 +72,7 @@ class TopicRecords:
 
     def ends(self) -> dict[int, int]:
         """Return the next offset of each partition."""
-        log = TopicLog(self._bootstrap, self.topic)
+        log = TopicLog(self.bootstrap, self.topic)
         try:
             return log.watermarks()[1]
         finally:
@@ -87,7 +87,7 @@ class TopicRecords:
             problems.append(error) if error is not None else written.append(int(message.offset()))
 
         with kafka.translated(f"writing to topic {self.topic}"):
-            producer = kafka.producer(self._bootstrap)
+            producer = kafka.producer(self.bootstrap)
             producer.produce(
                 self.topic,
                 key=key,
@@ -106,12 +106,44 @@ class TopicRecords:
             )
         return written[0]
 
+    def write_all(self, records: Sequence[RawRecord]) -> None:
+        """Write records to their partitions, in this order; their offsets are new ones.
+
+        Raises TransientError when the broker does not take all of them.
+        """
+        problems: list[Any] = []
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None:
+                problems.append(error)
+
+        with kafka.translated(f"writing to topic {self.topic}"):
+            producer = kafka.producer(self.bootstrap)
+            for r in records:
+                producer.produce(
+                    self.topic,
+                    key=r.key,
+                    value=r.value,
+                    partition=r.partition,
+                    headers=r.headers,
+                    on_delivery=delivered,
+                )
+                producer.poll(0)
+            left = producer.flush(_FLUSH_SECONDS)
+        if problems:
+            raise kafka.translate(f"writing to topic {self.topic}", problems[0])
+        if left:
+            raise TransientError(
+                f"writing to topic {self.topic}: the broker has not confirmed {left} records.",
+                next_step="See that the brokers run.",
+            )
+
     def expire(self, before: Mapping[int, int]) -> None:
         """Remove the records before an offset of each partition, as retention does."""
         from confluent_kafka import TopicPartition
 
         with kafka.translated(f"removing records of topic {self.topic}"):
-            admin = kafka.admin(self._bootstrap)
+            admin = kafka.admin(self.bootstrap)
             asked = admin.delete_records([TopicPartition(self.topic, p, o) for p, o in before.items()])
             for future in asked.values():
                 future.result(timeout=kafka.REQUEST_TIMEOUT_SECONDS)

@@ -165,7 +165,9 @@ def _api() -> Service:
             **_iceberg(placement),
             "K2_API_KEY": placement.settings["MARKET_API_KEY"],
             "K2_API_PORT": str(placement.ports["market_api"]),
-            "K2_API_RATE_LIMIT": _chosen("MARKET_API_RATE_LIMIT", "100"),
+            # Checks page through the whole table, tests ask ten times a second: on a stack of one's own that may be.
+            "K2_API_RATE_LIMIT": _chosen("MARKET_API_RATE_LIMIT", "6000"),
+            "K2_API_HEALTH_RATE_LIMIT": "6000",
         }
 
     return Service(

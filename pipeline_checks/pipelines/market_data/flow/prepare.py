@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="prepare", description="Create topics, schema and table. Settings: variables K2_*."
     ).parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         prepare()
     except PipelineChecksError as error:

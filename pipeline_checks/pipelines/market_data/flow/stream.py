@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         binance, kafka, watching = load(BinanceSettings), load(KafkaSettings), load(ObservabilitySettings)
         logging.basicConfig(level=watching.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        for name in ("httpx", "websockets"):
+        for name in ("httpx", "httpx2", "websockets"):
             logging.getLogger(name).setLevel(logging.WARNING)
         if not binance.enabled:
             _log.info("K2_BINANCE_ENABLED is false: nothing to do")

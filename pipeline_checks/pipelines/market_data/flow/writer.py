@@ -65,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         consuming = consuming.model_copy(update={k: v for k, v in given.items() if v is not None})
         level = options.log_level or watching.log_level
         logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        for name in ("httpx", "httpx2"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         metrics = Metrics("consumer-crypto", watching.environment, "consumer")
         writer, letters = build(kafka, consuming, iceberg, metrics, options.max_messages)
         for number in (signal.SIGTERM, signal.SIGINT):

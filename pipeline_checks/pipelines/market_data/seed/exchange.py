@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from pipeline_checks.clients.http import client, get_json, translated
@@ -85,10 +86,14 @@ def _finished(progress: Callable[[str, int], None] | None) -> FeedSummary:
                 next_step="See that the stream client runs and is connected to it.",
             )
         position = now
-        Deadline(_PATIENCE).wait_until(lambda last=now: _ledger()["position"] > last or _course()["idle"])
+        Deadline(_PATIENCE).wait_until(partial(_goes_on, now))
     ledger = _ledger()
     counts = {s: sums["count"] for s, sums in ledger["symbols"].items()}
     return FeedSummary(ledger["seed"], counts, ledger["position"])
+
+
+def _goes_on(position: int) -> bool:
+    return bool(_ledger()["position"] > position or _course()["idle"])
 
 
 def _ledger() -> Any:

@@ -82,7 +82,11 @@ class TradePublisher:
 
     def reject(self, reason: str, detail: str, raw: bytes) -> None:
         """Send a frame that is no trade to the dead letters, as it came."""
-        headers: Headers = [("reason", reason.encode()), ("stage", b"client"), ("detail", detail.encode("utf-8", "replace"))]
+        headers: Headers = [
+            ("reason", reason.encode()),
+            ("stage", b"client"),
+            ("detail", detail.encode("utf-8", "replace")),
+        ]
         headers.append(("received_at", str(time.time_ns() // 1000).encode()))
         self._publisher.publish(self._settings.dead_letters, None, raw, headers)
         self.rejected += 1

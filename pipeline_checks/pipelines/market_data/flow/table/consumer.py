@@ -199,8 +199,9 @@ class TopicWriter:
         self._batch = Batch()
         self._persistently_opened()
         covers = self._sink.covers
+        self._sink.partitions |= {p.partition for p in partitions}
         for partition in partitions:
-            partition.offset = covers.get(partition.partition, OFFSET_BEGINNING)
+            partition.offset = covers.get(partition.partition) or OFFSET_BEGINNING
         client.assign(partitions)
         self._ready = True
         _log.info("assigned: %s", ", ".join(f"{p.partition} from {p.offset}" for p in partitions) or "nothing")

@@ -57,8 +57,8 @@ PROPERTIES: Final = {
 def arrow_schema() -> pa.Schema:
     """Return the columns as Arrow, those that must not be NULL marked so."""
     utc = pa.timestamp("us", tz="UTC")
-    kinds = {StringType: pa.string(), TimestamptzType: utc, LongType: pa.int64(), DecimalType: pa.decimal128(18, 8)}
-    return pa.schema([pa.field(f.name, kinds[type(f.field_type)], nullable=not f.required) for f in SCHEMA.fields])
+    kinds = {"string": pa.string(), "timestamptz": utc, "long": pa.int64(), str(_PRICE): pa.decimal128(18, 8)}
+    return pa.schema([pa.field(f.name, kinds[str(f.field_type)], nullable=not f.required) for f in SCHEMA.fields])
 
 
 def catalog_of(settings: IcebergSettings) -> Catalog:

@@ -79,6 +79,8 @@ class TradesSink:
         self._commits = 0
         self._letters_end = 0
         self.covers: Covers = {}
+        self.partitions: set[int] = set()
+        """Partitions of the topic that are known: the snapshots speak of them from their first offset on."""
 
     @property
     def table(self) -> Table:
@@ -123,7 +125,7 @@ class TradesSink:
             self._dead_letters.acknowledged()
             self._letters_end = self._dead_letters.end()
         offsets = Offsets.of(messages)
-        covers = offsets.advanced(self.covers)
+        covers = offsets.advanced(dict.fromkeys(self.partitions, 0) | self.covers)
         further = self._further()
         properties = {
             **self._saying(covers),
