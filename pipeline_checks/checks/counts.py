@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from pipeline_checks.checks.applicability import is_comparable_when_behind, is_event_topic, is_source, is_topic
 from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplicate_measures
 from pipeline_checks.checks.judging import conclude, counted, inexact, json_key, named_key, promise_of
+from pipeline_checks.checks.row_number import number_doubts, number_findings
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.finding import Finding
+from pipeline_checks.model.keyless import NumberComparison, NumberDifference
 from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import (
     KEY_SAMPLE,
@@ -59,10 +61,12 @@ class CountsCheck:
         return promise_of(stage, self.kind, CountsConfiguration)
 
     def measures(self, stage: StageDeclaration, configuration: CountsConfiguration) -> frozenset[Measure]:
-        """Return the count; with a key the comparison of keys and the duplicates; of event topics what is malformed."""
+        """Return the count; with a key the comparison of keys and the duplicates, without one that of the number."""
         wanted: set[Measure] = {RowCount()}
         if stage.contract.key:
             wanted |= {KeyComparison(), *duplicate_measures(stage)}
+        elif not is_source(stage) and stage.from_:
+            wanted.add(NumberComparison())
         if is_event_topic(stage):
             wanted.add(MALFORMED)
         return frozenset(wanted)
@@ -70,18 +74,20 @@ class CountsCheck:
     def judge(self, configuration: CountsConfiguration, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding for each missing, unexpected, doubled or malformed row."""
         difference: KeyDifference | None = evidence[KeyComparison()] if evidence.stage.contract.key else None
+        compared = NumberComparison() in self.measures(evidence.stage, configuration)
+        number: NumberDifference | None = evidence[NumberComparison()] if compared else None
         keys = _KeyFindings(evidence, difference)
         malformed = tuple(_malformed(evidence))
-        rows = (evidence[RowCount()] or 0) if difference is None else difference.rows
-        limits = tuple(_limits(configuration, evidence, rows))
+        rows = _rows(evidence, difference, number)
+        limits = (*_limits(configuration, evidence, rows), *(number_findings(evidence, number) if keys.decided else ()))
         contradiction = tuple(_contradiction(evidence, difference))
         judgement = conclude(
             evidence,
-            _message(rows, difference, keys, len(malformed)),
+            _message(rows, difference or number, keys, len(malformed)),
             {"rows": rows},
             findings=(*keys.findings, *malformed[:KEY_SAMPLE], *limits, *contradiction),
             total=keys.total + len(malformed) + len(limits) + len(contradiction),
-            doubts=_doubts(evidence, difference),
+            doubts=_doubts(evidence, difference, number),
             measures=_measures(evidence, rows, difference, keys, malformed),
         )
         if judgement.verdict is not Verdict.FAIL and not keys.decided:
@@ -212,6 +218,12 @@ def _limits(configuration: CountsConfiguration, evidence: Evidence, rows: int) -
         yield Finding("unexpected", name, message, position=position, detail="above_max", expected=high, seen=rows)
 
 
+def _rows(evidence: Evidence, difference: KeyDifference | None, number: NumberDifference | None) -> int:
+    if difference is not None:
+        return difference.rows
+    return number.found if number is not None else evidence[RowCount()] or 0
+
+
 def _contradiction(evidence: Evidence, difference: KeyDifference | None) -> Iterator[Finding]:
     """A stage that counts otherwise than its rows can be read is damaged, whichever of both is right.
 
@@ -234,11 +246,12 @@ def _contradiction(evidence: Evidence, difference: KeyDifference | None) -> Iter
     )
 
 
-def _doubts(evidence: Evidence, difference: KeyDifference | None) -> Iterator[str]:
+def _doubts(evidence: Evidence, difference: KeyDifference | None, number: NumberDifference | None) -> Iterator[str]:
+    if number is not None:
+        yield from number_doubts(number)
+        return
     if difference is None:
         yield from inexact(evidence, (RowCount(),), "the row count")
-        if not is_source(evidence.stage):
-            yield "nothing identifies its rows, so their number is compared with that of no other stage"
         return
     # The watermarks of a topic are a bound; its keys were counted from the records.
     told = (KeyComparison(),) if is_topic(evidence.stage) else (KeyComparison(), RowCount())
@@ -248,7 +261,7 @@ def _doubts(evidence: Evidence, difference: KeyDifference | None) -> Iterator[st
         yield f"nothing can be said of {gone}, whose events the topic no longer has"
 
 
-def _message(rows: int, difference: KeyDifference | None, keys: _KeyFindings, malformed: int) -> str:
+def _message(rows: int, difference: KeyDifference | NumberDifference | None, keys: _KeyFindings, malformed: int) -> str:
     wrong = [
         f"{number:,} {word}"
         for number, word in (
@@ -259,11 +272,12 @@ def _message(rows: int, difference: KeyDifference | None, keys: _KeyFindings, ma
         )
         if number
     ]
-    if difference is None:
+    if difference is None or difference.expected_rows is None:
         return ", ".join([counted(rows, "row"), *wrong])
     against = f" by {' and '.join(difference.against)}" if difference.against else ""
     expected = f", {difference.expected_rows:,} expected{against}"
-    touched = [f"{counted(difference.touched_keys, 'key')} left out, changed since"] if difference.touched_keys else []
+    touched_keys = getattr(difference, "touched_keys", 0)
+    touched = [f"{counted(touched_keys, 'key')} left out, changed since"] if touched_keys else []
     return ", ".join([counted(rows, "row") + expected, *wrong, *touched])
 
 

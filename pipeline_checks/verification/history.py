@@ -156,7 +156,9 @@ class TopicHistory:
         """
         import polars
 
-        first = self.values().sort(PARTITION, OFFSET).group_by(list(self.key), maintain_order=True).first()
+        first = self.values()
+        if self.key:  # without one every event may be the first of its row
+            first = first.sort(PARTITION, OFFSET).group_by(list(self.key), maintain_order=True).first()
         return first.filter((polars.col(OP) == READ) & ~polars.col(IN_CUT)).height > 0
 
     def below(self, frame: polars.DataFrame, covers: OffsetsPosition) -> polars.DataFrame:
@@ -193,6 +195,8 @@ class TopicHistory:
         in_cut = events.filter(polars.col(IN_CUT))
         not_applied = in_cut.join(applied.select(coordinates), on=coordinates, how="anti")
         between = polars.concat([after_cut, not_applied])
+        if not key:
+            return None if between.height else between.select(*key)
         if between.filter(polars.any_horizontal(polars.col(k).is_null() for k in key)).height:
             return None
         return between.select(*key).unique()

@@ -14,6 +14,7 @@ from pipeline_checks.model.balance import Balance, RejectedFrames
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
+from pipeline_checks.model.keyless import NumberComparison
 from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.links import is_linked
 from pipeline_checks.model.measure import (
@@ -28,6 +29,7 @@ from pipeline_checks.model.measure import (
     Measure,
     Measured,
     RowComparison,
+    RowCount,
     RowMeasure,
     StageSchema,
     UpstreamDuplicates,
@@ -42,6 +44,7 @@ from pipeline_checks.verification.balancing import balance, rejected
 from pipeline_checks.verification.duplicate_classes import duplicate_classes
 from pipeline_checks.verification.fed_topic import told_again
 from pipeline_checks.verification.key_comparison import KeyComparer
+from pipeline_checks.verification.keyless import number_difference
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
 from pipeline_checks.verification.link_measures import LinkMeasure, link_measure
 from pipeline_checks.verification.link_order import link_latency
@@ -73,6 +76,7 @@ _DERIVED = (
     | Balance
     | RejectedFrames
     | LinkMeasure
+    | NumberComparison
 )
 
 
@@ -168,6 +172,8 @@ class Measurer:
             return self._transactions(declaration)
         if isinstance(measure, LinkMeasure):
             return link_measure(self._pipeline, self._pinner, settled, measure)
+        if isinstance(measure, NumberComparison):
+            return number_difference(self._pipeline, self._pinner, settled, lambda s: int(self._of(s, RowCount())))
         if isinstance(measure, SequenceState):
             return sequences(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, Balance):

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import check
+from pipeline_checks.model.keyless import NumberComparison, NumberDifference
 from pipeline_checks.model.measure import (
     Coverage,
     DuplicateKeys,
@@ -222,10 +223,39 @@ def test_a_service_has_no_rows_to_count() -> None:
     assert not check("counts").applies_to(connector())
 
 
-def test_rows_that_nothing_identifies_are_counted_at_the_source_and_compared_nowhere() -> None:
-    keyless = {"key": [], "counts": {"max": 10}}
-    assert judge("counts", source(contract=keyless)).verdict is Verdict.PASS
-    assert judge("counts", source(contract=keyless), rows=11).verdict is Verdict.FAIL
-    judgement = judge("counts", table(contract=keyless))
+KEYLESS: dict[str, object] = {"key": [], "counts": {"max": 10}}
+
+
+def test_rows_that_nothing_identifies_are_counted_at_the_source() -> None:
+    assert judge("counts", source(contract=KEYLESS)).verdict is Verdict.PASS
+    assert judge("counts", source(contract=KEYLESS), rows=11).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("found", "first_wrong", "expected"),
+    [
+        (10, None, []),
+        (9, None, [("missing", "orders", 10, 9)]),
+        (11, None, [("unexpected", "orders", 10, 11)]),
+        (9, "topic_orders", [("missing", "topic_orders", 10, 9)]),
+    ],
+)
+def test_behind_the_source_their_number_is_compared(
+    found: int, first_wrong: str | None, expected: list[tuple[str, str, int, int]]
+) -> None:
+    number = NumberDifference(found, 10, ("pg_orders",), first_wrong)
+    judgement = judge("counts", table(contract={"key": []}), {NumberComparison(): number})
+    assert [(f.kind, f.stage, f.expected, f.seen) for f in judgement.findings] == expected
+    assert judgement.verdict is (Verdict.FAIL if expected else Verdict.PASS)
+    assert f"{found} rows, 10 expected by pg_orders" in judgement.message
+    behind = judge("counts", topic(contract={"key": []}), {NumberComparison(): number, Coverage(): BEHIND})
+    assert (behind.verdict, behind.findings) == (Verdict.UNSETTLED, ())
+
+
+def test_a_number_that_cannot_be_known_is_a_doubt_and_none_at_all_proves_nothing() -> None:
+    unknown = NumberDifference(10, None, reason="the topic no longer has all events")
+    judgement = judge("counts", table(contract={"key": []}), {NumberComparison(): unknown})
     assert (judgement.verdict, judgement.looked_at) == (Verdict.WARN, {"rows": 10})
-    assert "nothing identifies its rows" in judgement.message
+    assert "the topic no longer has all events" in judgement.message
+    nothing = NumberDifference(0, 0, ("pg_orders",))
+    assert judge("counts", table(contract={"key": []}), {NumberComparison(): nothing}).verdict is Verdict.UNSETTLED
