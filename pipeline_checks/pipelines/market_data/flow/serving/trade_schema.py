@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline_checks.pipelines.market_data.flow.table.definition import SCHEMA
 
+
 def trade_schema() -> dict[str, Any]:
     """Return the schema of one trade: the columns of the table in their order."""
     properties = {f.name: _described(str(f.field_type), f.required) for f in SCHEMA.fields}
