@@ -21,8 +21,8 @@ LATE = 13.0
 
 def services() -> Iterator[Scenario]:
     """Yield the scenarios."""
-    stalled = tuple(finding(s, "freshness", "stalled", blamed=TABLE, detail="behind") for s in (TABLE, API))
-    yield _of_service(faults.CRASHED, "market_writer", {TABLE: UNSETTLED, API: UNSETTLED}, stalled, LATE, trade)
+    stalled = finding(TABLE, "freshness", "stalled", detail="behind")
+    yield _of_service(faults.CRASHED, "market_writer", {TABLE: UNSETTLED, API: UNSETTLED}, (stalled,), LATE, trade)
     yield _of_service(faults.FROZEN, "market_api", {API: ERROR})
     yield _of_service(faults.CRASHED, "market_exchange", {s: ERROR for s in STAGES})
     yield _of_service(faults.CRASHED, "market_registry", {s: ERROR for s in (TOPIC, LETTERS, TABLE, API)})
