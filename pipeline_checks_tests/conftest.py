@@ -19,12 +19,15 @@ from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, ServiceState
 
 _PREFIX = "pipeline_checks_tests-"
-_NEED_STACK = {"base_stack", "stack", "own_home", "module_home"}
+_NEED_STACK = {"base_stack", "stack", "own_home", "module_home", "market_base"}
 OURS = (
     *("POSTGRES_URL", "CDC_POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "DELTA_TABLE_PATH"),
     *("ICEBERG_CATALOG_URL", "ICEBERG_WAREHOUSE", "CHECKPOINT_LOCATION", "CDC_API_URL", "CDC_API_PORT"),
     *("CDC_MOVER_URL", "CDC_MOVER_PORT", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     *("PIPELINE_CHECKS_JAVA", "PIPELINE_CHECKS_SPARK_JARS", "PIPELINE_CHECKS_PROVIDER"),
+    *("MARKET_EXCHANGE_WS_URL", "MARKET_EXCHANGE_URL", "MARKET_SCHEMA_REGISTRY_URL", "MARKET_API_URL"),
+    *("MARKET_API_KEY", "MARKET_ICEBERG_CATALOG_URL", "MARKET_ICEBERG_WAREHOUSE", "MARKET_STREAM_METRICS_URL"),
+    *("MARKET_WRITER_METRICS_URL", "MARKET_GAP_REPAIR", "MARKET_API_RATE_LIMIT"),
 )
 """Variables by which a developer's environment would lead the tests to other services than their own."""
 

@@ -14,6 +14,7 @@ from pipeline_checks.model.secret import EnvironmentVariable
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from pipeline_checks.faults.expectation import Expectation
     from pipeline_checks.faults.scenario import Scenario
     from pipeline_checks.stack.service import Service
 
@@ -81,6 +82,16 @@ def scenarios_of(pipeline: Pipeline) -> list[Scenario]:
     if pipeline.scenarios is None:
         return []
     return list(_module(pipeline, "scenarios", pipeline.scenarios).scenarios())
+
+
+def at_rest_of(pipeline: Pipeline) -> Expectation:
+    """Return what the checks may say while nothing is damaged, where a pipeline's scenarios tell more than to pass."""
+    from pipeline_checks.faults.expectation import Expectation
+
+    if pipeline.scenarios is None:
+        return Expectation()
+    told = getattr(_module(pipeline, "scenarios", pipeline.scenarios), "at_rest", None)
+    return Expectation() if told is None else cast(Expectation, told())
 
 
 def _module(pipeline: Pipeline, field: str, name: str) -> ModuleType:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from pipeline_checks.checks.registry import KINDS as ALL_KINDS
-from pipeline_checks.faults.expectation import GOOD, Difference, Expectation, differences
+from pipeline_checks.faults.expectation import Difference, Expectation, differences
 from pipeline_checks.faults.fault import Target, inject, undo
 from pipeline_checks.faults.injury import Injury, InjuryBook
 from pipeline_checks.faults.scenario import Scenario
@@ -15,7 +15,7 @@ from pipeline_checks.model.clock import monotonic
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
-from pipeline_checks.pipelines.parts import services_of
+from pipeline_checks.pipelines.parts import at_rest_of, services_of
 from pipeline_checks.scenarios.outcome import Outcome, judged
 from pipeline_checks.scenarios.rounds import in_rounds
 from pipeline_checks.verification.run import Options, run_checks
@@ -49,6 +49,7 @@ class ScenarioRunner:
         self._pipeline = pipeline
         self._say = say
         self._book = book or InjuryBook()
+        self._at_rest = at_rest_of(pipeline)
 
     def run(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
         """Run the scenarios and return the outcome of each, in their order.
@@ -62,7 +63,7 @@ class ScenarioRunner:
                 next_step="Undo that first: pipeline-checks fault undo --all.",
             )
         self._say("verifying that all is well before the first damage")
-        wrong = unclean(run_checks(self._pipeline, checks=KINDS))
+        wrong = unclean(run_checks(self._pipeline, checks=KINDS), self._at_rest)
         if wrong:
             raise TerminalError(
                 f"{self._pipeline.name} is not well before any damage: {wrong[0]}.",
@@ -112,7 +113,7 @@ class ScenarioRunner:
         ``since`` are the scenarios that were run and undone since all was last seen well.
         """
         self._say("verifying that all is well again")
-        wrong = unclean(run_checks(self._pipeline, checks=KINDS))
+        wrong = unclean(run_checks(self._pipeline, checks=KINDS), self._at_rest)
         if not wrong:
             return outcomes, ""
         after = tuple(f"after undoing: {text}" for text in wrong)
@@ -144,7 +145,7 @@ class ScenarioRunner:
     def _outcomes(self, running: Sequence[_Running], result: RunResult | None) -> list[Outcome]:
         checks = () if result is None else result.checks
         expected = {one.scenario.name: one.scenario.expects(one.injury) for one in running if one.injury is not None}
-        whole = reduce(Expectation.and_also, expected.values(), Expectation())
+        whole = reduce(Expectation.and_also, expected.values(), self._at_rest)
         found = [] if result is None else list(differences(whole, checks))
         strays = [d for d in found if not any(_is_about(one.scenario, d) for one in running)]
         outcomes = []
@@ -173,12 +174,16 @@ def _is_about(scenario: Scenario, difference: Difference) -> bool:
     return difference.seen_at in scenario.area or difference.blamed in scenario.area
 
 
-def unclean(result: RunResult) -> list[str]:
-    """Return what keeps a verification from being a clean one; a WARN has no findings and is clean."""
+def unclean(result: RunResult, at_rest: Expectation | None = None) -> list[str]:
+    """Return what keeps a verification from being a clean one; a WARN has no findings and is clean.
+
+    ``at_rest`` allows other verdicts of a pipeline that is not damaged.
+    """
+    allowed = at_rest or Expectation()
     return [
         f"{c.stage}.{c.check} is {c.verdict}: {c.judgement.message[:300]}"
         for c in result.checks
-        if str(c.verdict) not in GOOD or c.judgement.findings
+        if str(c.verdict) not in allowed.allowed(c.stage, c.check) or c.judgement.findings
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline_checks.stages.feed_pinned import PinnedFeed
 
-_NOT_THERE = (404, 405, 501)
+_NOT_THERE = (404, 405)
 
 
 class FeedLedger(StageDeclaration):

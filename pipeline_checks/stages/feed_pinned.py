@@ -113,6 +113,8 @@ class PinnedFeed:
         path = f"{self._reader.declaration.path}/trades"
         what = f"GET {path}?start={start}&limit={wanted}"
         text = self._text(path, {"start": start, "limit": wanted}, what)
+        if not text.strip():
+            raise TerminalError(f"{what} answered 0 entries.")
         try:
             # Read as text where a number could be cut: prices come as text already.
             block = max(1 << 20, len(text) + 1)

@@ -73,7 +73,7 @@ class MessageJudge:
         self.looked_at += 1
         if self._validator.is_valid(message):
             return
-        self.wrong[partition, offset] = INVALID
+        self.wrong[partition, offset] = INVALID if isinstance(message, dict) else UNREADABLE
         seen = {found: text for error in self._validator.iter_errors(message) for found, text in deviations(error)}
         for found, text in seen.items():
             self._note(found, text, partition, offset)

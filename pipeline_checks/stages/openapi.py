@@ -19,6 +19,8 @@ _TEXT_FORMATS: Mapping[str, tuple[str, frozenset[str]]] = {
     "byte": ("bytes", frozenset({"bytes"})),
 }
 """Format of a text to the logical type it stands for, and the promised types that it holds faithfully."""
+EXTENSION = "x-logical-type"
+"""By this the document may tell a logical type that JSON's own types do not, such as ``decimal(18,8)``."""
 _TYPES = {"boolean": "bool", "number": "float64", "object": "struct", "array": "array"}
 
 
@@ -73,6 +75,12 @@ def _without_null(document: Mapping[str, Any], schema: Mapping[str, Any]) -> tup
 
 
 def _logical_type(schema: Mapping[str, Any], promised: LogicalType | None) -> LogicalType:
+    told = schema.get(EXTENSION)
+    if isinstance(told, str):
+        try:
+            return LogicalType.parse(told)
+        except ValueError as problem:
+            raise TerminalError(f"the OpenAPI document names the type {told!r}: {problem}") from None
     kind, form = schema.get("type"), str(schema.get("format", ""))
     if kind == "integer":
         if form in ("int32", "int64"):

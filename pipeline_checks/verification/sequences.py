@@ -149,25 +149,56 @@ def _gaps(
     columns: Sequence[str],
 ) -> list[Gap]:
     """Split the stretches by the stage at which they are first missing."""
-    import polars as pl
-
     found: list[Gap] = []
     for row in missing.sort(*by, "first").iter_rows(named=True):
         group = {column: row[b] for column, b in zip(columns, by, strict=True)}
-        numbers = pl.DataFrame({_NUMBER: range(row["first"], row["last"] + 1)}, schema={_NUMBER: pl.Int64})
-        blamed = numbers.with_columns(pl.lit(name).alias("stage"), pl.lit(True).alias("open"))
-        for above, frame in before:  # from the nearest back, as long as the number is missing there too
-            inside = frame.filter(pl.all_horizontal(pl.lit(True), *(pl.col(b).eq_missing(pl.lit(row[b])) for b in by)))
-            has = inside.select(_NUMBER, pl.lit(True).alias("has"))
-            blamed = blamed.join(has, on=_NUMBER, how="left", maintain_order="left")
-            lacks = pl.col("open") & pl.col("has").is_null()
-            blamed = blamed.with_columns(
-                pl.when(lacks).then(pl.lit(above)).otherwise(pl.col("stage")).alias("stage"), lacks.alias("open")
-            ).drop("has")
-        runs = blamed.group_by(pl.col("stage").rle_id().alias("run"), maintain_order=True).agg(
-            pl.col("stage").first(), pl.col(_NUMBER).min().alias("from"), pl.col(_NUMBER).max().alias("to")
-        )
-        found += [Gap(group, r["from"], r["to"], r["stage"]) for r in runs.iter_rows(named=True)]
+        held = [(above, _of_group(frame, by, row)) for above, frame in before]
+        found += [Gap(group, *run) for run in _blamed(row["first"], row["last"], name, held)]
+    return found
+
+
+def _of_group(frame: polars.DataFrame, by: Sequence[str], row: Mapping[str, Any]) -> polars.Series:
+    import polars as pl
+
+    matching = [pl.col(b).eq_missing(pl.lit(row[b])) for b in by]
+    return frame.filter(pl.all_horizontal(pl.lit(True), *matching)).get_column(_NUMBER).sort()
+
+
+def _blamed(
+    first: int, last: int, name: str, before: Sequence[tuple[str, polars.Series]]
+) -> list[tuple[int, int, str]]:
+    """Return the parts of a stretch, each with the stage at which it is first missing.
+
+    ``before`` are the numbers of the stages before, the nearest first. What lies beyond the numbers that a stage has
+    is no gap there.
+    """
+    if not before or not before[0][1].len():
+        return [(first, last, name)]
+    above, numbers = before[0]
+    least, most = int(numbers[0]), int(numbers[-1])
+    inside = numbers.filter((numbers >= first) & (numbers <= last)).to_list()
+    runs: list[tuple[int, int, str]] = []
+    if first < least:
+        runs.append((first, min(last, least - 1), name))
+    expected = max(first, least)
+    for number in [*inside, min(last, most) + 1]:
+        if number > expected:
+            runs += _blamed(expected, number - 1, above, before[1:])
+        if number <= last and number <= most:
+            runs.append((number, number, name))
+        expected = number + 1
+    if last > most:
+        runs.append((max(first, most + 1), last, name))
+    return _merged(runs)
+
+
+def _merged(runs: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    found: list[tuple[int, int, str]] = []
+    for first, last, stage in runs:
+        if found and found[-1][2] == stage and found[-1][1] + 1 == first:
+            found[-1] = (found[-1][0], last, stage)
+        else:
+            found.append((first, last, stage))
     return found
 
 

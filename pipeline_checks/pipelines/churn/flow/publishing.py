@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-STOPPING_SECONDS: Final = 3.5
+STOPPING_SECONDS: Final = 2.0
 """How long after the wish to stop an answer is still waited for; nothing is lost by leaving."""
 _STEP_SECONDS: Final = 0.5
 _ABORT_SECONDS: Final = 5.0
+_HANGING_SECONDS: Final = 5.0
+"""How long a call that should have ended may take before its producer is given up."""
 _METADATA_MS: Final = 5000
 """How long a topic may be unknown before writing to it fails."""
 
@@ -110,8 +113,35 @@ class TransactionalPublisher:
         except (KafkaException, BufferError) as problem:
             raise PublicationError(f"writing: {problem}") from None
         group, seconds = consumer.consumer_group_metadata(), self._timeout_ms / 1000
-        self._persist("the offsets", lambda s: made.send_offsets_to_transaction(list(offsets), group, s), seconds)
+        self._persist("the offsets", lambda s: self._send_offsets(made, list(offsets), group, s), seconds)
         self._persist("the commit", made.commit_transaction, seconds)
+
+    def _send_offsets(self, made: Producer, offsets: list[TopicPartition], group: Any, seconds: float) -> None:
+        """Add the offsets to the transaction, from a thread that is left behind when the call does not come back.
+
+        It takes no notice of its timeout, and hangs for ever when the coordinator of the group was away (librdkafka
+        2.16, its issues 5456 and 5511). A new producer with the same id then ends what the hanging one began.
+        """
+        from confluent_kafka import KafkaException
+
+        problems: list[KafkaException] = []
+
+        def send() -> None:
+            try:
+                made.send_offsets_to_transaction(offsets, group, seconds)
+            except KafkaException as problem:
+                problems.append(problem)
+
+        sending = threading.Thread(target=send, name="offsets", daemon=True)
+        sending.start()
+        begun = monotonic()
+        while sending.is_alive() and self._stop.patience(begun + _HANGING_SECONDS - monotonic(), STOPPING_SECONDS) > 0:
+            sending.join(_STEP_SECONDS / 10)
+        if sending.is_alive():
+            self._producer = None
+            raise PublicationError("the offsets: no answer")
+        if problems:
+            raise problems[0]
 
     def _persist(self, what: str, step: Callable[[float], Any], seconds: float) -> None:
         """Repeat a step while its failure may pass and there is time."""

@@ -66,8 +66,15 @@ def wait_until_handled(target: Target) -> None:
     """Wait until the consumers have committed all that is in their topic; raises TransientError when they do not."""
     ends = OffsetsPosition.of({TopicRecords(target.pipeline.stage(RAW)).topic: _ends(target)})
     group = open_stage(target.pipeline.stage(GROUP))
+
+    def handled() -> bool:
+        try:
+            return bool(group.reached().position.covers(ends))
+        except TransientError:
+            return False  # a transaction is just being ended
+
     try:
-        done = Deadline(_SECONDS).wait_until(lambda: group.reached().position.covers(ends) or None)
+        done = Deadline(_SECONDS).wait_until(handled)
     finally:
         group.close()
     if not done:

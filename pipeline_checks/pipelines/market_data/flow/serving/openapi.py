@@ -5,6 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from pipeline_checks.pipelines.market_data.flow.serving.trade_schema import trade_schema, trades_answer
+
 _ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["success", "error", "meta"],
@@ -29,6 +31,9 @@ _REFUSALS = {
     "503": "a dependency is away",
 }
 
+_LISTS = ("/v1/trades", "/v1/trades/recent", "/v1/snapshots/{snapshot_id}/query")
+"""Where whole trades are answered."""
+
 
 def describe(app: FastAPI) -> None:
     """Give the application an OpenAPI document that names its refusals and its key."""
@@ -38,6 +43,7 @@ def describe(app: FastAPI) -> None:
             made = get_openapi(title=app.title, version=app.version, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             schemas["Refusal"] = _ERROR
+            schemas["Trade"] = trade_schema()
             made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
             for path, operations in made["paths"].items():
                 for operation in operations.values():
@@ -63,5 +69,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     if path.endswith(("/query", "/replay", "/aggregations")):
         content = operation["responses"]["200"].setdefault("content", {})
         content |= {"text/csv": {}, "application/vnd.apache.parquet": {}}
+    if path in _LISTS:
+        operation["responses"]["200"].setdefault("content", {})["application/json"] = {"schema": trades_answer()}
     if path == "/metrics":
         operation["responses"]["200"]["content"] = {"text/plain": {}}
