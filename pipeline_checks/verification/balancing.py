@@ -26,7 +26,7 @@ REASON, STAGE = "reason", "stage"
 SOURCE = ("source_topic", "source_partition", "source_offset")
 """Headers of a dead letter: why, by whom (``client`` or ``consumer``), and which record of a topic it was."""
 CLIENT, CONSUMER = "client", "consumer"
-_CLAIMS = {"record_count": "rows", "duplicates_skipped": "duplicates", "dead_lettered": "dead_letters"}
+_CLAIMS = {"record_count": "records", "duplicates_skipped": "duplicates", "dead_lettered": "dead_letters"}
 
 
 def balance(pipeline: Pipeline, pinner: Pinner, settled: Settled, measure: Balance) -> Sums:
@@ -70,7 +70,7 @@ def _of_table(pipeline: Pipeline, pinner: Pinner, settled: Settled, letters: Sta
     distinct = records.select(list(history.key)).unique().height
     rows = _rows(settled)
     duplicates = records.height - distinct
-    counted = {"rows": rows, "duplicates": duplicates}
+    counted = {"records": below.height, "duplicates": duplicates}
     made = {"rows": rows, "duplicates": duplicates}
     if letters is not None:
         made["dead_letters"] = counted["dead_letters"] = _letters(pinner, letters, CONSUMER, history).height
