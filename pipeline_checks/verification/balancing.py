@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.model.balance import Balance, Rejected, RejectedDifference, Sums
+from pipeline_checks.model.balance import Balance, Rejected, RejectedDifference, Sums, TableCommit
 from pipeline_checks.model.events import OFFSET, OP, PARTITION, ROW_OPERATIONS
 from pipeline_checks.model.kinds import LAKE_KINDS, LEDGER_KINDS, SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, Facts, RowCount
@@ -129,6 +129,21 @@ def _letters(pinner: Pinner, stage: StageDeclaration, by: str, of: TopicHistory 
     if of is not None:
         found = found.filter(pl.col(SOURCE[0]) == of.topic)
     return found
+
+
+def table_commits(pipeline: Pipeline, pinner: Pinner, group: Settled) -> tuple[TableCommit, ...]:
+    """Return what a group has committed, partition by partition, beside what each table that it writes covers."""
+    committed = group.position if isinstance(group.position, OffsetsPosition) else OffsetsPosition.of({})
+    found = []
+    for table in (s for s in pipeline.stages if s.kind in LAKE_KINDS and group.declaration.name in s.from_):
+        settled = pinner.settled(table)
+        settled.readable()
+        covers = settled.covers or OffsetsPosition.of({})
+        topics = {pinner.history(t.name).topic for t in pinner.topics_of(table)}
+        for topic, partition, offset in committed.offsets:
+            if topic in topics:
+                found.append(TableCommit(table.name, topic, partition, offset, covers.next_offset(topic, partition)))
+    return tuple(found)
 
 
 def rejected(pipeline: Pipeline, pinner: Pinner, settled: Settled) -> RejectedDifference:

@@ -12,9 +12,10 @@ from pipeline_checks.faults.injury import Injury
 FEED: Final = "exchange_feed"
 TOPIC: Final = "trades_topic"
 LETTERS: Final = "trades_dead_letters"
+WRITER: Final = "trades_writer"
 TABLE: Final = "trades_table"
 API: Final = "trades_api"
-STAGES: Final = (FEED, TOPIC, LETTERS, TABLE, API)
+STAGES: Final = (FEED, TOPIC, LETTERS, WRITER, TABLE, API)
 FIRST_ID: Final = 1
 SEQUENCED: Final = (FEED, TOPIC, TABLE, API)
 """The stages whose trades are numbered."""
