@@ -35,6 +35,11 @@ def is_consumer_group(stage: StageDeclaration) -> bool:
     return stage.kind in GROUP_KINDS
 
 
+def writes_tables(stage: StageDeclaration) -> bool:
+    """Whether the stage is a consumer group that writes tables, which say themselves what they cover."""
+    return is_consumer_group(stage) and getattr(stage, "writes", "topics") == "tables"
+
+
 def is_loaded_topic(stage: StageDeclaration) -> bool:
     """Whether each record of a topic is a row of the stage that it is filled from."""
     return is_topic(stage) and not is_event_topic(stage) and not is_source(stage) and not is_linked(stage)

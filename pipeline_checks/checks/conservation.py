@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline_checks.checks.applicability import is_consumer_group
+from pipeline_checks.checks.applicability import is_consumer_group, writes_tables
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, promise_of
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.conservation import Conservation, ConservationDifference, RecordPlace
@@ -23,8 +23,8 @@ class ConservationCheck:
     kind = "conservation"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Every consumer group."""
-        return is_consumer_group(stage)
+        """Every consumer group that writes topics."""
+        return is_consumer_group(stage) and not writes_tables(stage)
 
     def configure(self, stage: StageDeclaration) -> NothingToConfigure:
         """Return the empty configuration: the links of the outputs are the promise."""

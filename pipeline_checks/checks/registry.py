@@ -40,6 +40,7 @@ KINDS: Final[tuple[str, ...]] = (
     "balance",
     "rejected",
     "exact_columns",
+    "commits",
 )
 """In the order in which reports show them."""
 

@@ -75,3 +75,23 @@ class RejectedDifference:
     unexpected: tuple[Rejected, ...] = ()
     without_reason: int = 0
     has_ledger: bool = True
+
+
+@dataclass(frozen=True)
+class TableCommits(Measure):
+    """What a consumer group has committed against what the tables that it writes cover; value: a tuple of
+    ``TableCommit``."""
+
+
+@dataclass(frozen=True)
+class TableCommit:
+    """One partition of one table: the next offset that the group has committed, and that the table covers.
+
+    ``committed`` was asked for before ``covered``, so that it cannot be beyond it.
+    """
+
+    table: str
+    topic: str
+    partition: int
+    committed: int
+    covered: int

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 class ConsumerGroup(StageDeclaration):
-    """The consumers of ``group``: its position are the offsets that it has committed, of the topics in ``from``."""
+    """The consumers of ``group``: its position are the offsets that it has committed, of the topics in ``from``.
+
+    ``writes`` says where what they make goes: into topics, record by record, or into tables, which say themselves what
+    they cover.
+    """
 
     kind: Literal["consumer_group"] = "consumer_group"
     brokers: Annotated[SettingValue, Setting]
     group: str = Field(min_length=1)
+    writes: Literal["topics", "tables"] = "topics"
 
     @property
     def holds_rows(self) -> bool:

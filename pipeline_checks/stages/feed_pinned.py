@@ -50,8 +50,9 @@ class PinnedFeed:
 
     def schema(self) -> Schema:
         """Return the columns as the first entry has them, in the promised types where values have those."""
-        table = self._table()
-        return Schema(tuple(SchemaField(f.name, from_arrow(f.type), True) for f in table.schema), False)
+        promised = self._reader.declaration.contract.columns
+        shown = [f for f in self._table().schema if f.name in promised or f.name not in OWN]
+        return Schema(tuple(SchemaField(f.name, from_arrow(f.type), True) for f in shown), False)
 
     def answer(self, measures: frozenset[Measure]) -> dict[Measure, Measured]:
         """Return schema, the number of entries that were sent, and facts.

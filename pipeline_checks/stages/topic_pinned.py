@@ -60,8 +60,8 @@ class PinnedTopic:
         (partitions, replication_factor, low_watermarks, high_watermarks and the topic's settings by their names),
         ``malformed`` (list of partition, offset, bytes, error), ``unavailable`` and ``unconvertible`` (number of values
         by column that Debezium could not tell, or that have no place in the promised type; both read as NULL),
-        ``accounting`` (see ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``), ``json_schema`` (see
-        ``message_schema.MessageJudge.facts``; None where no schema is promised).
+        ``accounting`` (see ``topic_accounting.Account``), ``order`` (see ``topic_order.order_of``), ``json_schema``
+        (see ``message_schema.MessageJudge.facts``; None where no schema is promised).
         """
         answers: dict[Measure, Measured] = {}
         for measure in measures:

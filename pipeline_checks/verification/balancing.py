@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.model.balance import Balance, Rejected, RejectedDifference, Sums
+from pipeline_checks.model.balance import Balance, Rejected, RejectedDifference, Sums, TableCommit
 from pipeline_checks.model.events import OFFSET, OP, PARTITION, ROW_OPERATIONS
 from pipeline_checks.model.kinds import LAKE_KINDS, LEDGER_KINDS, SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, Facts, RowCount
@@ -26,7 +26,7 @@ REASON, STAGE = "reason", "stage"
 SOURCE = ("source_topic", "source_partition", "source_offset")
 """Headers of a dead letter: why, by whom (``client`` or ``consumer``), and which record of a topic it was."""
 CLIENT, CONSUMER = "client", "consumer"
-_CLAIMS = {"record_count": "rows", "duplicates_skipped": "duplicates", "dead_lettered": "dead_letters"}
+_CLAIMS = {"record_count": "records", "duplicates_skipped": "duplicates", "dead_lettered": "dead_letters"}
 
 
 def balance(pipeline: Pipeline, pinner: Pinner, settled: Settled, measure: Balance) -> Sums:
@@ -70,7 +70,7 @@ def _of_table(pipeline: Pipeline, pinner: Pinner, settled: Settled, letters: Sta
     distinct = records.select(list(history.key)).unique().height
     rows = _rows(settled)
     duplicates = records.height - distinct
-    counted = {"rows": rows, "duplicates": duplicates}
+    counted = {"records": below.height, "duplicates": duplicates}
     made = {"rows": rows, "duplicates": duplicates}
     if letters is not None:
         made["dead_letters"] = counted["dead_letters"] = _letters(pinner, letters, CONSUMER, history).height
@@ -129,6 +129,21 @@ def _letters(pinner: Pinner, stage: StageDeclaration, by: str, of: TopicHistory 
     if of is not None:
         found = found.filter(pl.col(SOURCE[0]) == of.topic)
     return found
+
+
+def table_commits(pipeline: Pipeline, pinner: Pinner, group: Settled) -> tuple[TableCommit, ...]:
+    """Return what a group has committed, partition by partition, beside what each table that it writes covers."""
+    committed = group.position if isinstance(group.position, OffsetsPosition) else OffsetsPosition.of({})
+    found = []
+    for table in (s for s in pipeline.stages if s.kind in LAKE_KINDS and group.declaration.name in s.from_):
+        settled = pinner.settled(table)
+        settled.readable()
+        covers = settled.covers or OffsetsPosition.of({})
+        topics = {pinner.history(t.name).topic for t in pinner.topics_of(table)}
+        for topic, partition, offset in committed.offsets:
+            if topic in topics:
+                found.append(TableCommit(table.name, topic, partition, offset, covers.next_offset(topic, partition)))
+    return tuple(found)
 
 
 def rejected(pipeline: Pipeline, pinner: Pinner, settled: Settled) -> RejectedDifference:

@@ -10,7 +10,7 @@ from pipeline_checks.engines.base import columns_in_use
 from pipeline_checks.engines.bin_counts import bin_counts
 from pipeline_checks.engines.registry import engine_for
 from pipeline_checks.engines.row_expressions import broken_rows
-from pipeline_checks.model.balance import Balance, RejectedFrames
+from pipeline_checks.model.balance import Balance, RejectedFrames, TableCommits
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
@@ -40,7 +40,7 @@ from pipeline_checks.model.row_promises import BinCounts, BrokenExpression, Refe
 from pipeline_checks.model.sequences import SequenceState
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.model.transactions import TransactionComparison, TransactionDifference
-from pipeline_checks.verification.balancing import balance, rejected
+from pipeline_checks.verification.balancing import balance, rejected, table_commits
 from pipeline_checks.verification.duplicate_classes import duplicate_classes
 from pipeline_checks.verification.fed_topic import told_again
 from pipeline_checks.verification.key_comparison import KeyComparer
@@ -75,6 +75,7 @@ _DERIVED = (
     | SequenceState
     | Balance
     | RejectedFrames
+    | TableCommits
     | LinkMeasure
     | NumberComparison
 )
@@ -180,6 +181,8 @@ class Measurer:
             return balance(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, RejectedFrames):
             return rejected(self._pipeline, self._pinner, settled)
+        if isinstance(measure, TableCommits):
+            return table_commits(self._pipeline, self._pinner, settled)
         if isinstance(measure, DuplicateKeys):
             fed = self._pinner.fed_topic(declaration)
             return told_again(self._pinner.history(declaration.name)) if fed is None else fed.duplicates()

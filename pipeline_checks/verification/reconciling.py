@@ -24,6 +24,7 @@ from pipeline_checks.model.measure import KEY_SAMPLE, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.verification.fed_topic import ledger_of
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.link_values import copied_values
@@ -75,6 +76,8 @@ class Reconciler:
         topic = settled.declaration
         if (fed := self._pinner.fed_topic(topic)) is not None:
             return fed.rows()
+        if ledger_of(self._pipeline, topic) is not None:
+            return RowDifference(self._pinner.history(topic.name).values().height, (), 0)
         if is_linked(topic):
             return copied_values(self._pipeline, self._pinner, settled)
         if (origin := origin_of(self._pipeline, topic)) is not None:

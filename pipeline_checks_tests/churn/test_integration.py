@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -76,7 +77,9 @@ def test_producer_publish_batch(programs: Programs, topics: Topics, tmp_path: Pa
     assert all(len(partitions) == 1 for partitions in places.values())
 
 
-def test_end_to_end_message_flow(programs: Programs, topics: Topics, tmp_path: Path) -> None:
+def test_end_to_end_message_flow(
+    programs: Programs, topics: Topics, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     assert programs.produce_all(topics, csv_with(tmp_path, fifty())).code == 0
     ended = programs.consume_all(topics)
     assert ended.code == 0, ended.errors
@@ -84,6 +87,8 @@ def test_end_to_end_message_flow(programs: Programs, topics: Topics, tmp_path: P
     inputs = {r.place: r for r in topics.read(topics.raw)}
     judge = prediction_validator()
     outputs = topics.read(topics.predictions)
+    record_property("messages_sent", len(inputs))
+    record_property("predictions_received", len(outputs))
     assert Counter(r.body["customerID"] for r in outputs) == Counter(c["customerID"] for c in fifty())
     for record in outputs:
         body, given = record.body, inputs[record.source]
@@ -114,7 +119,9 @@ def test_deadletter_handling(programs: Programs, topics: Topics) -> None:
         assert body["source_topic"] == topics.raw and body["consumer_group"] == topics.group
 
 
-def test_consumer_resilience(programs: Programs, topics: Topics) -> None:
+def test_consumer_resilience(
+    programs: Programs, topics: Topics, record_property: Callable[[str, object], None]
+) -> None:
     topics.send((c["customerID"], message(c)) for c in fifty()[:25])
     first = programs.consume_all(topics, "--max-messages", "10")
     assert first.code == 0, first.errors
@@ -124,6 +131,7 @@ def test_consumer_resilience(programs: Programs, topics: Topics) -> None:
     assert second.code == 0, second.errors
     after = Counter(r.body["customerID"] for r in topics.read(topics.predictions)) - before
     assert after.total() == 15
+    record_property("customer_id_overlap", (before & after).total())
     assert not before & after
     assert set(before) | set(after) == {c["customerID"] for c in fifty()[:25]}
     third = programs.consume_all(topics)

@@ -240,6 +240,7 @@ class Flow:
 
     def remove(self) -> None:
         """Remove the topics."""
-        removed = admin(self.kafka.bootstrap_servers).delete_topics([self.kafka.trades_topic, self.kafka.dead_letters])
+        client = admin(self.kafka.bootstrap_servers)  # held: gone, it would take its requests with it
+        removed = client.delete_topics([self.kafka.trades_topic, self.kafka.dead_letters])
         for future in removed.values():
             future.result()

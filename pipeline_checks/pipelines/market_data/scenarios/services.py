@@ -9,7 +9,7 @@ from pipeline_checks.faults.expectation import ANY_CHECK, Expectation, ExpectedF
 from pipeline_checks.faults.fault import Fault
 from pipeline_checks.faults.scenario import Scenario
 from pipeline_checks.pipelines.market_data.scenarios.exchange import trade
-from pipeline_checks.pipelines.market_data.scenarios.words import API, FEED, LETTERS, STAGES, TABLE, TOPIC
+from pipeline_checks.pipelines.market_data.scenarios.words import API, FEED, LETTERS, STAGES, TABLE, TOPIC, WRITER
 
 UNSETTLED = frozenset({"UNSETTLED"})
 ERROR = frozenset({"ERROR"})
@@ -21,12 +21,13 @@ LATE = 13.0
 
 def services() -> Iterator[Scenario]:
     """Yield the scenarios."""
-    stalled = finding(TABLE, "freshness", "stalled", detail="behind")
-    yield _of_service(faults.CRASHED, "market_writer", {TABLE: UNSETTLED, API: UNSETTLED}, (stalled,), LATE, trade)
+    stalled = tuple(finding(s, c, "stalled", detail="behind") for s, c in ((TABLE, "freshness"), (WRITER, "lag")))
+    behind = {s: UNSETTLED for s in (WRITER, TABLE, API)}
+    yield _of_service(faults.CRASHED, "market_writer", behind, stalled, LATE, trade)
     yield _of_service(faults.FROZEN, "market_api", {API: ERROR})
     yield _of_service(faults.CRASHED, "market_exchange", {s: ERROR for s in STAGES})
-    yield _of_service(faults.CRASHED, "market_registry", {s: ERROR for s in (TOPIC, LETTERS, TABLE, API)})
-    yield _of_service(faults.FROZEN, "kafka", {s: NOT_PROVED for s in (TOPIC, LETTERS, TABLE, API)})
+    yield _of_service(faults.CRASHED, "market_registry", {s: ERROR for s in (TOPIC, LETTERS, WRITER, TABLE, API)})
+    yield _of_service(faults.FROZEN, "kafka", {s: NOT_PROVED for s in (TOPIC, LETTERS, WRITER, TABLE, API)})
 
 
 def _of_service(

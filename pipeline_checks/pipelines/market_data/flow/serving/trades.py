@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 import polars as pl
 
 from pipeline_checks.pipelines.market_data.flow.serving.models import FIELDS
@@ -146,14 +145,8 @@ def shown(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def documents(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON values; the columns that hold JSON are put in as they are."""
-    found = shown(rows).to_dicts()
-    for column, empty in (("trade_conditions", []), ("vendor_data", None)):
-        if column in rows.columns:
-            for row in found:
-                text = row[column]
-                row[column] = empty if text is None else orjson.Fragment(text)
-    return found
+    """Return rows as JSON values."""
+    return shown(rows).to_dicts()
 
 
 def file_of(rows: pl.DataFrame, form: str) -> tuple[bytes, str]:

@@ -42,7 +42,6 @@ ORDER_COLUMNS: Final = ("symbol", "timestamp", "source_sequence")
 PROPERTIES: Final = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
-    "write.parquet.row-group-size-bytes": str(128 * 2**20),
     "write.target-file-size-bytes": str(128 * 2**20),
     "write.metadata.compression-codec": "gzip",
     "write.metadata.delete-after-commit.enabled": "true",
