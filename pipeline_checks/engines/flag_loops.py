@@ -8,14 +8,16 @@ import numba
 
 
 @numba.njit(nogil=True, cache=True)
-def set_flags(flags: Any, low: int, numbers: Any) -> bool:
-    """Set the flag of each number, of which ``low`` has the first; whether there was one for every number.
+def set_flags(words: Any, low: int, numbers: Any) -> bool:
+    """Set the flag of each number, one bit each, the first of them that of ``low``; whether each number had one.
 
     Where the difference wraps around, another number still has another flag.
     """
+    one, last = numba.uint64(1), numba.uint64(63)
     for number in numbers:
-        place = number - low
-        if place < 0 or place >= len(flags):
+        place = numba.uint64(number - low)
+        word = place >> numba.uint64(6)
+        if word >= len(words):
             return False
-        flags[place] = True
+        words[word] |= one << (place & last)
     return True

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.row_hashes import batches
 from pipeline_checks.model.measure import KEY_SAMPLE, DuplicateSample
@@ -40,6 +40,7 @@ LEAST_HALVED = 2**20
 MOST_REPEATED = 1_000_000
 """Repeated images beyond which the rows behind them are no longer few."""
 _FILES = 64
+_WORD = 64
 
 
 def duplicates_by_images(rows: Callable[[Sequence[str]], Rows], key: Sequence[str]) -> DuplicateSample | None:
@@ -109,51 +110,73 @@ def _all_differ(parts: Iterator[Images]) -> tuple[bool, Iterator[Images] | None]
 
 
 class _Flags:
-    """A flag for each number between the least and the greatest that were set; what was never set takes no memory."""
+    """A flag for each number between the least and the greatest that were set; what was never set takes no memory.
+
+    Flags are bytes, which numpy sets, and become bits once there are enough numbers to load the compiled loop for.
+    """
 
     def __init__(self) -> None:
         import numpy as np
 
         self._low = 0
-        self._flags = np.zeros(0, np.bool_)
+        self._flags: npt.NDArray[Any] = np.zeros(0, np.bool_)
+        self._per_item = 1
         self._seen = 0
-        self._is_compiled = find_spec("numba") is not None
+        self._can_be_compiled = find_spec("numba") is not None
 
     def set(self, images: Images) -> bool:
         """Set the flags of some numbers; return whether that was possible."""
         self._seen += len(images)
-        if self._is_compiled and self._seen >= LEAST_COMPILED:
-            from pipeline_checks.engines.flag_loops import set_flags
-
-            if set_flags(self._flags, self._low, images):
-                return True
-        if len(images):
-            if not self._reach(int(images.min()), int(images.max())):
-                return False
-            self._flags[images - self._low] = True
-        return True
+        if self._can_be_compiled and self._seen >= LEAST_COMPILED:
+            self._become_bits()
+        if not len(images) or self._set(images):
+            return True
+        return self._reach(int(images.min()), int(images.max())) and self._set(images)
 
     def number(self) -> int:
         """Return how many flags are set."""
         import numpy as np
 
-        return int(np.count_nonzero(self._flags))
+        if self._per_item == 1:
+            return int(np.count_nonzero(self._flags))
+        return int(np.bitwise_count(self._flags).sum(dtype=np.int64))
+
+    def _set(self, images: Images) -> bool:
+        if self._per_item > 1:
+            from pipeline_checks.engines.flag_loops import set_flags
+
+            wrapped = (self._low - _LEAST) % 2**64 + _LEAST  # whole words may begin below the least number
+            return bool(set_flags(self._flags, wrapped, images))
+        if not self._low <= images.min() <= images.max() < self._low + len(self._flags):
+            return False
+        self._flags[images - self._low] = True
+        return True
+
+    def _become_bits(self) -> None:
+        import numpy as np
+
+        if self._per_item == 1:
+            packed = np.packbits(self._flags, bitorder="little")
+            self._flags = np.zeros(-(-len(self._flags) // _WORD), np.uint64)
+            self._flags.view(np.uint8)[: len(packed)] = packed
+            self._per_item = _WORD
 
     def _reach(self, least: int, greatest: int) -> bool:
         import numpy as np
 
-        high = self._low + len(self._flags)
+        high = self._low + len(self._flags) * self._per_item
         if len(self._flags) == 0:
             self._low = high = least
         low, end = min(self._low, least), max(high, greatest + 1)
         if end - low > MOST_FLAGS:
             return False
-        if (low, end) != (self._low, high):
-            spare = min(end - low, (MOST_FLAGS - (end - low)) // 2)  # so that no later key makes it grow again
-            low, end = max(low - spare, _LEAST), end + spare
-            grown = np.zeros(end - low, np.bool_)
-            grown[self._low - low : high - low] = self._flags
-            self._low, self._flags = low, grown
+        spare = min(end - low, (MOST_FLAGS - (end - low)) // 2)  # so that no later key makes it grow again
+        low, end = max(low - spare, _LEAST), end + spare
+        before = -(-(self._low - low) // self._per_item)
+        low = self._low - before * self._per_item
+        grown = np.zeros(-(-(end - low) // self._per_item), self._flags.dtype)
+        grown[before : before + len(self._flags)] = self._flags
+        self._low, self._flags = low, grown
         return True
 
 

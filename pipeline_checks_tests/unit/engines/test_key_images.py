@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_checks.engines import key_images
+from pipeline_checks.engines import key_images, row_hashes
 from pipeline_checks.engines.key_images import duplicates_by_images
 from pipeline_checks.model.measure import DuplicateSample
 
@@ -87,6 +87,23 @@ def test_keys_that_all_differ_are_read_once(keys: list[int]) -> None:
 
     found = duplicates_by_images(rows, ["k"])
     assert (found, len(readings)) == (DuplicateSample(0, 0), 1)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([-(2**63), -(2**63) + 70, -100, 0, 2**40, 2**63 - 400]),
+    st.lists(st.integers(0, 300), max_size=60),
+    st.sampled_from([0, 4, 20]),
+)
+def test_flags_as_bytes_and_as_bits_grow_to_both_sides(
+    monkeypatch: pytest.MonkeyPatch, base: int, places: list[int], compiled_from: int
+) -> None:
+    monkeypatch.setattr(row_hashes, "_BATCH_ROWS", 3)
+    monkeypatch.setattr(key_images, "LEAST_COMPILED", compiled_from)
+    keys = [base + place for place in places]
+    found = duplicates_by_images(stream(k=pa.array(keys, pa.int64())), ["k"])
+    assert found is not None
+    assert (found.keys, found.surplus_rows) == by_hand(keys)
 
 
 def test_keys_at_both_ends_of_their_type_are_told_apart() -> None:
