@@ -25,13 +25,13 @@ MESSAGES = 1500
 
 
 def let_dead_letters_in(topics: Topics, *, allowed: bool) -> None:
-    """Let the dead-letter topic take records, or refuse every one as too large."""
+    """Let the dead-letter topic take records, or refuse all but the marks of transactions as too large."""
     change = ConfigResource(
         ResourceType.TOPIC,
         topics.dead_letters,
         incremental_configs=[
             ConfigEntry(
-                "max.message.bytes", "1048588" if allowed else "20", incremental_operation=AlterConfigOpType.SET
+                "max.message.bytes", "1048588" if allowed else "200", incremental_operation=AlterConfigOpType.SET
             )
         ],
     )

@@ -112,7 +112,7 @@ def test_a_writer_killed_at_any_point_loses_nothing_and_doubles_nothing(make_flo
             local[point].feed(count=100)
             clients[point].has_published(600)
             assert killed[point].wait(30) == -signal.SIGKILL
-            assert len(flow.snapshots()) == (1 if point == "before_write" else 2)
+            assert len(flow.snapshots()) == {"before_write": 1, "after_write": 2, "after_commit": 1}[point]
             with flow.writer():
                 assert_holds(flow.has_rows(600), local[point])
 

@@ -40,7 +40,7 @@ def asking_routes(views: Views) -> APIRouter:
             _decimal(query.max_price),
             _decimal(query.min_quantity),
         )
-        columns = tuple(query.fields) or FIELDS
+        columns = tuple(dict.fromkeys(query.fields)) or FIELDS
         rows = asking.select(views, view, wanted, query.limit + 1, offset=query.offset, columns=columns)
         place = page(query.limit, query.offset, rows.height > query.limit)
         return _rows(request, rows.head(query.limit), view, query.format, "trades", pagination=place)
@@ -48,7 +48,7 @@ def asking_routes(views: Views) -> APIRouter:
     @router.post("/v1/quotes/query")
     def quotes(request: Request, query: TradesQuery) -> Response:
         view = views.newest()
-        rows = _none(tuple(query.fields) or FIELDS)
+        rows = _none(tuple(dict.fromkeys(query.fields)) or FIELDS)
         return _rows(request, rows, view, query.format, "quotes", pagination=page(query.limit, query.offset, False))
 
     @router.post("/v1/replay")
