@@ -29,7 +29,7 @@ from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.stages.feed_pinned import ENTRY, SENT_AT, TIMES_SENT, PinnedFeed
 from pipeline_checks.values.json_values import to_json_value
-from pipeline_checks.verification.history import TopicHistory
+from pipeline_checks.verification.history import IN_CUT, TopicHistory
 from pipeline_checks.verification.row_comparison import compare_sides
 from pipeline_checks.verification.row_forms import Forms, forms_between
 from pipeline_checks.verification.row_sides import Side
@@ -314,7 +314,7 @@ def told_again(history: TopicHistory) -> DuplicateSample:
     import polars as pl
 
     names = list(history.key)
-    doubled = doubled_records(history.frame.filter(pl.col(OP).is_in(ROW_OPERATIONS)), names)
+    doubled = doubled_records(_records(history.frame), names)
     columns = [c for c in history.declaration.contract.columns if c not in names]
     events = _row_events(history, columns).join(doubled.select(names), on=names, how="semi", nulls_equal=True)
     different = (
@@ -345,16 +345,19 @@ def sample_of(
 
 
 def _row_events(history: TopicHistory, columns: Sequence[str]) -> polars.DataFrame:
+    return _records(history.rows(columns))
+
+
+def _records(events: polars.DataFrame) -> polars.DataFrame:
+    """The events about rows that the topic had when it was pinned; a table that is further has more of them read."""
     import polars as pl
 
-    return history.rows(columns).filter(pl.col(OP).is_in(ROW_OPERATIONS))
+    return events.filter(pl.col(OP).is_in(ROW_OPERATIONS) & pl.col(IN_CUT))
 
 
 def _records_of(history: TopicHistory, forms: Forms) -> polars.DataFrame:
     """The keys of all records about rows in canonical form, and where they stand."""
-    import polars as pl
-
-    events = history.frame.filter(pl.col(OP).is_in(ROW_OPERATIONS))
+    events = _records(history.frame)
     return forms.own.keyed(events).hstack(events.select(PARTITION, OFFSET))
 
 

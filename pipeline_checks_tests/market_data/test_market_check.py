@@ -108,7 +108,7 @@ def digest(rows: list[dict[str, Any]]) -> str:
 def done(fault: ExchangeFault) -> Injury:
     """Let the exchange do what the plan says; nothing is undone, so that the numbers add up from test to test."""
     target = Target(PIPELINE, "exchange_feed", tuple(services()))
-    return replace(fault, count=40).act(target, fault.plan(target))
+    return replace(fault, count=60).act(target, fault.plan(target))
 
 
 def test_twenty_frames_that_are_sent_twice_are_twenty_duplicates_and_one_row_each() -> None:
@@ -118,7 +118,7 @@ def test_twenty_frames_that_are_sent_twice_are_twenty_duplicates_and_one_row_eac
     topic = measures(result, "trades_topic", "duplicates")
     assert (topic["exchange_resend"], topic["producer_retry"], topic["duplicate_keys"]) == (20, 0, 0)
     table = measures(result, "trades_table", "balance")
-    assert (table["given_records"], table["made_rows"], table["made_duplicates"]) == (ROWS + 140, ROWS + 120, 20)
+    assert (table["given_records"], table["made_rows"], table["made_duplicates"]) == (ROWS + 200, ROWS + 180, 20)
     assert table["claimed_duplicates"] == 20
     assert measures(result, "trades_topic", "sequence")["duplicates"] == 20
 
