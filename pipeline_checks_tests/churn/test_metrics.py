@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline_checks.model.clock import Deadline
+from pipeline_checks.pipelines.churn.flow.alerts import RULES, AlertBook, sample_of
 from pipeline_checks_tests.churn.customers import message, valid
 from pipeline_checks_tests.churn.programs import Programs
 from pipeline_checks_tests.churn.topics import Topics
@@ -38,6 +40,7 @@ def test_the_metrics_equal_the_ledger(programs: Programs, topics: Topics) -> Non
     health = httpx.get(f"{url}/health").json()
     assert health["status"] == "healthy"
     assert health["checks"] == {"broker_connection": "pass", "model_loaded": "pass"}
+    before = httpx.get(f"{url}/metrics").text
     made = [valid(n) for n in range(80)]
     bad = [message(m, Contract="Three year") for m in made[:6]]
     topics.send([*((m["customerID"], m) for m in [*made[6:], *bad]), ("k", b"nothing"), ("l", None)])
@@ -71,6 +74,11 @@ def test_the_metrics_equal_the_ledger(programs: Programs, topics: Topics) -> Non
     }
     assert value(samples, "kafka_consumer_info", **labels) == 1
     assert httpx.get(f"{url}/elsewhere").status_code == 404
+    alerts = AlertBook([replace(rule, seconds=rule.seconds / 10) for rule in RULES])
+    fired = set(alerts.observe(sample_of(before, 0.0)))
+    for at in range(10, 50, 10):
+        fired |= set(alerts.observe(sample_of(httpx.get(f"{url}/metrics").text, at)))
+    assert fired == {"HighErrorRate"}
     ended = consumer.stop()
     assert ended.code == 0, ended.errors
     _assert_log(ended.log, counts)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from pipeline_checks.model.clock import Deadline
+from pipeline_checks.pipelines.churn.flow.alerts import sample_of
 from pipeline_checks.pipelines.churn.flow.names import GROUP
 from pipeline_checks.pipelines.churn.flow.topics import create, declared
 from pipeline_checks.stack.embedded import EmbeddedProvider
@@ -116,13 +118,16 @@ def test_when_the_broker_was_away_every_row_has_its_outcome(
     create(broker, declared("", "test"))
     raw, predictions, dead_letters = (t.name for t in declared())
     topics = Topics(broker, raw, predictions, dead_letters, GROUP, "")
-    consumer = programs.consumer(topics, "--batch-size", "50", "--publish-retries", "20")
+    consumer = programs.consumer(topics, "--batch-size", "50", "--publish-retries", "20", "--metrics-port", "0")
+    url = consumer.wait_until_said("metrics on ").rpartition(" ")[2].removesuffix("/metrics")
     consumer.wait_until_said("partitions assigned")
     options = ("--count", str(MESSAGES), "--unique", "--events-per-sec", "300", "--seed", "3")
     producer = programs.producer(topics, csv_of(tmp_path, MESSAGES), *options, mode="streaming")
     topics.wait_for_outputs(100)
     with broker_away(own_home):
         Deadline(seconds).wait_until(lambda: consumer.process.poll() is not None)
+        assert Deadline(20).wait_until(lambda: httpx.get(f"{url}/health").status_code == 503)
+        assert not sample_of(httpx.get(f"{url}/metrics").text, 0.0).connected
     sent = producer.wait(120)
     assert (sent.code, sent.summary["sent"]) == (0, MESSAGES), sent.errors
     topics.wait_until_consumed(60)

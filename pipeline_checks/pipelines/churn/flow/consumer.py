@@ -10,7 +10,6 @@ import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Final
 
 import orjson
@@ -95,12 +94,11 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
     )
     _log.info("run %s: model %s, %s", places.run_id, model.version, options.delivery)
     loop = consuming.ConsumerLoop(reader, scorer, publisher, places, metrics, stop, limits)
-    begun = monotonic()
     try:
         loop.run()
     finally:
         _log.info("%s", loop.totals.log_line())
-        _write_summary(options.summary_file, loop.totals.summary(monotonic() - begun))
+        _write_summary(options.summary_file, loop.totals.summary(loop.seconds))
         publisher.close()
         _leave(reader)
         if server is not None:

@@ -86,7 +86,14 @@ class ConsumerLoop:
         self._failures = 0
         self._gauges_at = 0.0
         self._reported = 0
+        self._first_read: float | None = None
+        self._last_commit = 0.0
         self.totals = Totals()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from reading the first message to the last commit."""
+        return 0.0 if self._first_read is None else max(0.0, self._last_commit - self._first_read)
 
     def run(self) -> None:
         """Return when there is nothing more to do; what was read and not committed is left to the next run.
@@ -99,6 +106,8 @@ class ConsumerLoop:
             self._set_gauges()
             if not batch:
                 continue
+            if self._first_read is None:
+                self._first_read = monotonic()
             outcomes = self._scorer.score(batch)
             behind = self._reader.behind(batch)
             try:
@@ -109,6 +118,7 @@ class ConsumerLoop:
                 continue
             self._failures = 0
             self._reader.advance(behind)
+            self._last_commit = monotonic()
             self._count(outcomes)
         self._set_gauges(now=True)
 
