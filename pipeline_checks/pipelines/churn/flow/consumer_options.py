@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add("--prediction-schema", type=Path, metavar="FILE", help="instead of the one that is shipped")
     add("--timeout-ms", type=_positive, default=10_000, help="batch mode: end after so long without a message")
     add("--max-messages", type=_positive, metavar="N", help="end after exactly so many messages")
-    add("--batch-size", type=_positive, default=500, metavar="N", help="messages that go through the model together")
+    add("--batch-size", type=_positive, default=2000, metavar="N", help="messages that go through the model together")
     add("--publish-retries", type=int, default=5, metavar="N", help="failures in a row before the consumer stops")
     add("--transaction-timeout-ms", type=_positive, default=10_000, metavar="MS")
     add("--session-timeout-ms", type=_positive, default=10_000, metavar="MS")

@@ -46,7 +46,7 @@ class Limits:
         How often the publication of a batch may fail in a row and be tried again.
     """
 
-    batch: int = 500
+    batch: int = 2000
     idle_seconds: float | None = None
     messages: int | None = None
     retries: int = 5
