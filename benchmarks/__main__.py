@@ -23,6 +23,7 @@ BENCHMARKS = {
     "dagster_rules": "dagster_rules:measure_dagster_rules",
     "ledger": "ledger:measure_ledger",
     "pipeline": "pipeline:measure_pipeline",
+    "churn_checks": "churn_checks:measure_churn_checks",
     "churn": "churn:measure_churn",
     "market_data": "market_data:measure_market_data",
 }

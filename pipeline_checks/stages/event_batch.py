@@ -26,7 +26,10 @@ _PLACEHOLDERS: tuple[Any, ...] = (
 
 @dataclass
 class EventGroup:
-    """Events that came with one schema, column by column. ``image`` is the row after the change, over its key."""
+    """Events that came with one schema, column by column. ``image`` is the row after the change, over its key.
+
+    ``table`` has the rows instead, where they were read at once; ``image`` is empty then.
+    """
 
     fields: tuple[ConnectField, ...] = ()
     partition: list[int] = field(default_factory=list)
@@ -39,6 +42,7 @@ class EventGroup:
     connector_us: list[int | None] = field(default_factory=list)
     append_ms: list[int] = field(default_factory=list)
     image: list[Mapping[str, Any] | None] = field(default_factory=list)
+    table: pyarrow.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def build_table(
     schema = event_schema(columns)
     result = EventTable(schema.empty_table(), list(malformed))
     for group in groups:
-        _refuse_keys(group, columns, key, result)
+        if group.table is None:
+            _refuse_keys(group, columns, key, result)
     tables = [_group_table(g, schema, columns, result) for g in groups if g.offset]
     if tables:
         order = [(events.PARTITION, "ascending"), (events.OFFSET, "ascending")]
@@ -130,6 +135,9 @@ def _group_table(
     ]
     written = {f.name: f for f in group.fields}
     for name, type_ in columns.items():
+        if group.table is not None:
+            arrays.append(group.table.column(name).cast(to_arrow(type_)))
+            continue
         values = [None if image is None else image.get(name) for image in group.image]
         values = _without_placeholders(name, values, group, result)
         source = written.get(name)

@@ -92,4 +92,5 @@ def _decoder(declaration: KafkaTopic) -> RecordDecoder:
         from pipeline_checks.stages.byte_records import ByteRecords
 
         return ByteRecords()
-    return JsonRecords(in_value, MessageJudge.of(declaration))
+    promised = {n: c.type for n, c in declaration.contract.columns.items() if n not in declaration.headers}
+    return JsonRecords(in_value, MessageJudge.of(declaration), promised)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.stage import StageDeclaration
+from pipeline_checks.stages.json_acceptor import JsonAcceptor
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
@@ -60,6 +62,8 @@ class MessageJudge:
         self.looked_at = 0
         self.wrong: dict[tuple[int, int], str] = {}
         self._deviations: dict[tuple[str, str], Deviation] = {}
+        self._schema = schema
+        self._acceptors: list[JsonAcceptor | None] = []
 
     @classmethod
     def of(cls, stage: StageDeclaration) -> MessageJudge | None:
@@ -67,6 +71,16 @@ class MessageJudge:
         promise = stage.contract.promises.get(PROMISE)
         place = promise.get("file") if isinstance(promise, Mapping) else promise
         return None if place is None else cls(read_schema(str(place)), str(place))
+
+    def acceptor(self, columns: Mapping[str, LogicalType]) -> JsonAcceptor | None:
+        """Return what tells of many messages, read as these columns, that they are valid; made once."""
+        if not self._acceptors:
+            self._acceptors.append(JsonAcceptor.of(self._schema, columns))
+        return self._acceptors[0]
+
+    def accept(self, messages: int) -> None:
+        """Note messages that are valid."""
+        self.looked_at += messages
 
     def look(self, partition: int, offset: int, message: Any) -> None:
         """Judge one message."""

@@ -39,10 +39,17 @@ class RecordColumns:
         self._partition += [m.partition() or 0 for m in messages]
         self._offset += [m.offset() or 0 for m in messages]
         self._key += [_bytes(m.key()) for m in messages]
-        if self._values:
-            headers: list[Any] = [m.headers() or () for m in messages]
-            for name, values in self._values.items():
-                values += values_of(headers, name)
+        if not self._values:
+            return
+        first: _Headers = next((m.headers() or () for m in messages), ())
+        wanted = [(name, _place_of(first, name), values.append) for name, values in self._values.items()]
+        for m in messages:  # one by one: lists of the headers of many records would keep the garbage collector busy
+            headers: Any = m.headers() or ()
+            for name, place, append in wanted:
+                if len(headers) > place and headers[place][0] == name:
+                    append(headers[place][1])
+                else:
+                    append(next((v for n, v in headers if n == name), None))
 
     def take(self) -> pyarrow.Table:
         """Return what was added since the last call, in order of partition and offset."""
@@ -71,17 +78,9 @@ class RecordColumns:
         return events
 
 
-def values_of(headers: Sequence[_Headers], name: str) -> list[bytes | None]:
-    """Return the first header of that name of each record; None where there is none.
-
-    >>> values_of([[("a", b"1"), ("b", b"2")], [("b", b"3")], ()], "b")
-    [b'2', b'3', None]
-    """
-    place = next((i for one in headers[:1] for i, (n, _) in enumerate(one) if n == name), 0)  # mostly all are alike
-    return [
-        one[place][1] if len(one) > place and one[place][0] == name else next((v for n, v in one if n == name), None)
-        for one in headers
-    ]
+def _place_of(headers: _Headers, name: str) -> int:
+    """Where a header stands in a record; mostly all records have theirs in the same order."""
+    return next((i for i, (found, _) in enumerate(headers) if found == name), 0)
 
 
 def typed(values: Sequence[bytes | None], type_: LogicalType) -> pyarrow.Array:

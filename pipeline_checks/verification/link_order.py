@@ -48,7 +48,8 @@ def link_order(pipeline: Pipeline, pinner: Pinner, stage: StageDeclaration) -> L
     made = output_records(pinner, [stage], topics).join(given, on=SOURCE, how="inner").sort(PARTITION, OFFSET)
     keyless = pl.col(SOURCE_KEY).is_null()  # what has no key promises none
     other = made.filter(~keyless & pl.col(KEY).ne_missing(pl.col(SOURCE_KEY)))
-    keyed = made.filter(pl.col(KEY).is_not_null()).unique(SOURCE, keep="first", maintain_order=True)
+    again = pl.col(KEY).is_not_null() & pl.col(KEY).is_duplicated()  # where a key comes once there is no order
+    keyed = made.filter(again).unique(SOURCE, keep="first", maintain_order=True)
     by = [PARTITION, KEY, SOURCE_TOPIC, SOURCE_PARTITION]
     ordered = keyed.with_columns(
         pl.col(SOURCE_OFFSET).cum_max().shift(1).over(by).alias(_BEFORE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.clients.fitted_model import load_model
@@ -56,8 +57,10 @@ def compare_predictions(
     both = made.join(given, on=SOURCE, how="inner", maintain_order="left").sort(PARTITION, OFFSET)
     both = _with_untold(pinner, topics, both, scorer)
     rows = scorer.prepared(both)
-    found = scorer.probabilities(rows)
-    walked = scorer.walked(rows)
+    with ThreadPoolExecutor(1) as beside:
+        second = beside.submit(scorer.walked, rows)
+        found = scorer.probabilities(rows)
+        walked = second.result()
     distance = None if walked is None else float(abs(walked - found).max()) if len(found) else 0.0
     judged = both.with_columns(
         pl.Series(_EXPECTED, found),
