@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import polars as pl
 from confluent_kafka import Message
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from pipeline_checks.clients.kafka import admin, consumer
 from pipeline_checks.clients.lake import iceberg_catalog
@@ -237,6 +238,14 @@ class Flow:
             return found
         finally:
             reader.close()
+
+    def refuse_dead_letters(self) -> None:
+        """Have the topic of the dead letters take no record, as one does that is full."""
+        client = admin(self.kafka.bootstrap_servers)
+        entry = ConfigEntry("max.message.bytes", "1", incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.kafka.dead_letters, incremental_configs=[entry])
+        for future in client.incremental_alter_configs([resource]).values():
+            future.result()
 
     def remove(self) -> None:
         """Remove the topics."""

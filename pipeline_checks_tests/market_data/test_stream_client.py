@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.errors import ConfigurationError, TerminalError
 from pipeline_checks.pipelines.market_data.flow import avro
 from pipeline_checks.pipelines.market_data.flow.receiving.receiver import GivenUp
 from pipeline_checks_tests.market_data.flow import Flow
@@ -196,3 +196,36 @@ def test_the_program_ends_by_itself_when_it_cannot_go_on_and_cleanly_when_it_is_
         said = mistyped.communicate()[1]
     assert codes == [0, 1, 2]
     assert "K2_BINANCE_SYMBOL," in said and "nothing reads" in said
+
+
+def test_a_client_that_is_killed_loses_no_trade_when_gaps_are_repaired(flow: Flow, tmp_path: Path) -> None:
+    with exchange(rate=400) as local:
+        variables = {
+            "K2_BINANCE_WEBSOCKET_URL": local.ws,
+            "K2_BINANCE_REST_URL": local.http,
+            "K2_BINANCE_GAP_REPAIR": "true",
+            "K2_BINANCE_SYMBOLS": orjson.dumps(SYMBOLS).decode(),
+            "K2_BINANCE_STATE_FILE": str(tmp_path / "sequence.json"),
+        }
+        killed = run_client(flow, **variables)
+        local.feed(count=300)
+        assert Deadline(20).wait_until(lambda: local.ledger()["position"] > 450, every=0.01)
+        killed.kill()
+        killed.communicate(timeout=10)
+        following = run_client(flow, **variables)
+        local.finished()
+        done = lambda: len(identities(flow)) == 900  # noqa: E731
+        assert Deadline(20).wait_until(done, every=0.2)
+        following.send_signal(signal.SIGTERM)
+        following.communicate(timeout=20)
+    assert following.returncode == 0
+
+
+def test_a_dead_letter_that_kafka_refuses_ends_the_client(flow: Flow) -> None:
+    flow.refuse_dead_letters()
+    with exchange() as local, flow.client(local) as client:
+        local.plan({"kind": "bad_frames", "after": 30, "frames": ["no_price"]})
+        local.feed(count=20)
+        assert client.ended.wait(10)
+        client.publisher.close = lambda seconds: None  # type: ignore[method-assign] - it would raise the same again
+    assert isinstance(client.problem, TerminalError)

@@ -18,6 +18,7 @@ from pyiceberg.table import Table
 
 from pipeline_checks.clients.kafka import consumer, producer
 from pipeline_checks.model.clock import Deadline
+from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.market_data.flow import avro
 from pipeline_checks.pipelines.market_data.flow.table.definition import catalog_of
 from pipeline_checks.stack.ports import choose_ports
@@ -92,7 +93,7 @@ def start_killed(flow: Flow, point: str) -> subprocess.Popen[bytes]:
         "K2_CONSUMER_GROUP": flow.iceberg.table,
         "K2_CONSUMER_BATCH_SECONDS": "0.05",
         "K2_CONSUMER_COMMIT_SECONDS": "0",
-        "K2_CONSUMER_SESSION_TIMEOUT_MS": "2000",
+        "K2_CONSUMER_SESSION_TIMEOUT_MS": "1000",
     }
     command = (sys.executable, "-m", "pipeline_checks_tests.market_data.killed_writer", point)
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -144,6 +145,17 @@ def test_dead_letters_are_written_once_even_when_the_writer_is_killed_behind_the
     }
     assert {letter["source_partition"] for letter in letters} == {"1"}
     assert letters[0]["value"] == b"not avro" and letters[3]["value"] is None
+
+
+def test_a_dead_letter_that_kafka_refuses_ends_the_writer_and_covers_nothing(flow: Flow) -> None:
+    with fed(flow, 20):
+        put = producer(flow.kafka.bootstrap_servers)
+        put.produce(flow.kafka.trades_topic, b"not avro" * 100, b"BTCUSDT", partition=1)
+        put.flush(10)
+    flow.refuse_dead_letters()
+    with pytest.raises(TerminalError), flow.writer(batch_seconds=1.0) as writer:
+        assert not Deadline(3).wait_until(lambda: writer.records >= 61)
+    assert all("1" not in orjson.loads(s["last_offsets"]) for s in flow.snapshots())
 
 
 def test_two_writers_share_the_topic_and_one_may_go_in_the_middle(flow: Flow) -> None:

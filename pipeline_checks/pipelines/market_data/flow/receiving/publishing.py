@@ -38,6 +38,7 @@ class TradePublisher:
         self._metrics = metrics
         self._waiting: dict[bytes, deque[tuple[int, int]]] = {}
         self._lock = threading.Lock()
+        self._mended: dict[str, set[int]] = {}
         self.tracker = SequenceTracker(state.load())
         self._publisher = Publisher(settings, self._delivered)
         self.published = self.rejected = self.repaired = 0
@@ -70,6 +71,12 @@ class TradePublisher:
             self.reject(rejected.reason, rejected.detail, raw)
             return False
         symbol, number, at = record["symbol"], record["source_sequence"], record["timestamp"]
+        mended = self._mended.setdefault(symbol, set())
+        if repaired:
+            mended.add(number)
+        elif number in mended:
+            mended.discard(number)  # read from the history a moment before the stream brought it
+            return True
         self._follow(symbol, number, at)
         key = symbol.encode()
         with self._lock:

@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from pipeline_checks.model.errors import PipelineChecksError
 from pipeline_checks.pipelines.market_data.flow.receiving.backoff import Backoff
-from pipeline_checks.pipelines.market_data.flow.receiving.history import History
+from pipeline_checks.pipelines.market_data.flow.receiving.history import LARGEST, History
 from pipeline_checks.pipelines.market_data.flow.receiving.publishing import TradePublisher
+from pipeline_checks.pipelines.market_data.flow.sequence import Gap
 
 if TYPE_CHECKING:
     from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
@@ -102,6 +103,8 @@ class Receiver:
     async def _connection(self) -> str:
         """Open one connection and read it to its end; returns why it ended."""
         url = self.state.url = self._backoff.url
+        # Before it is open, so that nothing is read from the history that the connection brings as well.
+        await self._catch_up()
         try:
             websocket = await connect(
                 stream_url(url, self._settings),
@@ -171,13 +174,25 @@ class Receiver:
     async def _mend(self, payload: dict[str, Any], received: int) -> None:
         """Publish what is missing before a payload, before it."""
         gap = self._publisher.gap_before(payload)
-        if gap is None or self._history is None:
+        if gap is not None:
+            await self._fill(gap, received)
+
+    async def _catch_up(self) -> None:
+        """Publish what was traded since the last trade of each symbol: no later one may come that shows a gap."""
+        if self._history is None:
             return
+        for symbol in self._settings.symbols:
+            last = self._publisher.tracker.last(symbol)
+            if last is not None:
+                await self._fill(Gap(symbol, last + 1, last + LARGEST, []), time.time_ns() // 1000)
+
+    async def _fill(self, gap: Gap, received: int) -> None:
+        assert self._history is not None
         try:
             for found in await self._history.trades(gap):
                 self._publisher.trade(found, orjson.dumps(found), received, repaired=True)
         except PipelineChecksError as problem:
-            _log.error("the gap %s %d..%d is not repaired: %s", gap.symbol, gap.first, gap.last, problem)
+            _log.error("%s is not repaired from %d on: %s", gap.symbol, gap.first, problem)
 
     def _count(self, symbol: str, received: int) -> None:
         counter = self._counters.get(symbol)
@@ -195,13 +210,16 @@ class Receiver:
             self._closing = asyncio.create_task(websocket.close())
 
     async def _watch(self, websocket: ClientConnection) -> None:
-        """End the connection when it is stale or too old, or when the program is to stop."""
+        """End the connection when it is stale or too old, when Kafka fails, or when the program is to stop."""
         settings, opened = self._settings, time.monotonic()
         lifetime = settings.connection_max_lifetime_hours * 3600
         limits = [settings.health_check_interval, settings.health_check_timeout or lifetime, lifetime]
-        every = max(0.01, min(*limits, 30.0) / 4)
+        every = max(0.01, min(*limits, 2.0) / 4)
         while not await self._stopped_within(every):
             now = time.monotonic()
+            if self._publisher.failure is not None:
+                self._end("failed", websocket)
+                return
             if now - opened > lifetime:
                 self._end("age", websocket)
                 return

@@ -116,9 +116,10 @@ class Feed:
         if self._lifetime is not None:
             connection.lifetime = self._lifetime
         self.connections.add(connection)
-        again, self._behind = self._behind, []
-        for fault in again:
-            self._resend(fault)
+        if self.ledger.frames_sent:  # else it is no reconnection
+            again, self._behind = self._behind, []
+            for fault in again:
+                self._resend(fault)
         self._do_what_is_due()
         self.wake()
 

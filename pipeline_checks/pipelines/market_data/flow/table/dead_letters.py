@@ -29,6 +29,7 @@ class DeadLetters:
         """Look from offset ``start`` on which records were set aside already, though no snapshot says so."""
         from confluent_kafka import TopicPartition
 
+        self._publisher.flush(FLUSH_SECONDS)  # what is on its way is to be found as well
         self._written.clear()
         end = self.end()
         if start >= end:
