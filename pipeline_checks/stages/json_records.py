@@ -164,7 +164,7 @@ class JsonRecords:
         if certain.all():
             return decoded.table, decoded.places
         places = certain.arg_true().to_list()
-        return decoded.table.take(places), [decoded.places[i] for i in places]
+        return decoded.table.filter(certain.to_arrow()), [decoded.places[i] for i in places]
 
     def _keep(self, waiting: _Waiting, table: pyarrow.Table, kept: Sequence[int]) -> None:
         count = len(kept)
