@@ -212,7 +212,9 @@ class Pinner:
             return pinned, self._history_of(declaration, reader, pinned, reached, None)
 
         def look_again() -> PinnedStage:
-            return settle.settle_feed(feed.declaration, self.reader(feed.declaration)).readable()
+            later = settle.settle_feed(feed.declaration, self.reader(feed.declaration)).readable()
+            told = getattr(feed.pinned, "told", None)
+            return feed.readable() if told is not None and told == getattr(later, "told", None) else later
 
         deadline = self._deadline(declaration)
         settled, history, fed = settle_fed_topic(declaration, feed, read, look_again, deadline)
