@@ -119,7 +119,7 @@ def _over(expression: polars.Expr, by: Sequence[str]) -> polars.Expr:
 
 
 def _segment(rows: polars.DataFrame, by: Sequence[str]) -> polars.Series:
-    """Count the restarts of each group: numbers below half of the greatest since the last one, an hour later or more."""
+    """Count the restarts of each group: numbers below half of the greatest since the last, an hour later or more."""
     import polars as pl
 
     last = _over(pl.col(_NUMBER).cum_max().shift(1), by)
