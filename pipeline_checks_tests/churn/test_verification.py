@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from pipeline_checks.model.verdict import Verdict
 from pipeline_checks.pipelines.churn.seed import dataset
@@ -110,6 +111,27 @@ def test_lost_results_whose_offsets_were_committed_are_found_exactly(
     ]
 
 
+def test_of_what_has_expired_nothing_is_said_and_a_foreign_output_is_told(
+    scored: Topics, source: Path, model_path: Path
+) -> None:
+    """The first records of the input are gone, and one output names a record of another topic."""
+    partition = max(ends := scored.ends(scored.raw), key=lambda p: ends[p])
+    expire(scored.broker, scored.raw, partition, 5)
+    known = scored.read(scored.predictions)[0]
+    foreign = {**known.headers, "source_topic": b"somewhere.else"}
+    write(scored.broker, scored.predictions, known, known.body, foreign)
+    result = checked(scored, source, model_path)
+    assert set(unclean(result)) == {"consumer_group.conservation"}
+    (found,) = findings(result)
+    assert (found.kind, found.detail, found.stage) == ("unexpected", "no_input", "topic_predictions")
+    assert "somewhere.else" in found.message
+    verdicts = told(result)
+    assert "nothing can be said of 5 records" in verdicts["consumer_group.conservation"][1]
+    assert verdicts["topic_raw.counts"][0] is Verdict.WARN
+    assert "5 predictions of an input that is not there" not in verdicts["topic_raw.counts"][1]
+    assert verdicts["topic_predictions.predictions"][0] is Verdict.WARN
+
+
 BAD: Sequence[tuple[str | None, Any]] = (
     ("INVALID_001", {"customerID": "INVALID_001", "gender": "Unknown"}),
     ("INVALID_002", {"customerID": "INVALID_002", "tenure": -5, "MonthlyCharges": "text"}),
@@ -196,10 +218,16 @@ def rewind(topics: Topics, partition: int, offset: int) -> None:
         consumer.close()
 
 
-def write(broker: str, topic: str, record: Any, body: Any) -> None:
-    """Write a record again with another body."""
+def expire(broker: str, topic: str, partition: int, before: int) -> None:
+    """Remove the records before an offset, as retention does."""
+    admin = AdminClient({"bootstrap.servers": broker})
+    for future in admin.delete_records([TopicPartition(topic, partition, before)]).values():
+        future.result(timeout=20)
+
+
+def write(broker: str, topic: str, record: Any, body: Any, headers: dict[str, bytes] | None = None) -> None:
+    """Write a record again with another body, and other headers."""
     producer = Producer({"bootstrap.servers": broker})
-    producer.produce(
-        topic, value=json.dumps(body).encode(), key=record.key, headers=list(record.headers.items()), partition=0
-    )
+    given = list((headers or dict(record.headers)).items())
+    producer.produce(topic, value=json.dumps(body).encode(), key=record.key, headers=given, partition=record.partition)
     assert producer.flush(20) == 0
