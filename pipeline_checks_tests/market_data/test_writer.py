@@ -122,6 +122,18 @@ def test_a_writer_killed_at_any_point_loses_nothing_and_doubles_nothing(make_flo
                 assert_holds(flow.has_rows(600), local[point])
 
 
+def test_a_writer_killed_while_another_one_joins_loses_nothing(flow: Flow) -> None:
+    killed = start_killed(flow, "in_rebalance")
+    with exchange() as local, flow.client(local) as client:
+        local.feed(count=100)
+        assert Deadline(30).wait_until(lambda: bool(flow.snapshots()))
+        with flow.writer():
+            assert killed.wait(30) == -signal.SIGKILL
+            local.feed(count=100)
+            client.has_published(600)
+            assert_holds(flow.has_rows(600), local)
+
+
 def test_dead_letters_are_written_once_even_when_the_writer_is_killed_behind_them(flow: Flow) -> None:
     with fed(flow, 20) as local:
         put = producer(flow.kafka.bootstrap_servers)
