@@ -104,7 +104,8 @@ def is_reconcilable(stage: StageDeclaration) -> bool:
     if links is not None:
         return bool(links.copies)
     if not stage.contract.key:
-        return stage.contract.says_no_key  # and then it is told why they are not
+        # And then it is told why they are not; of what was rejected another check tells it record by record.
+        return stage.contract.says_no_key and "rejected" not in stage.contract.promises
     if is_event_topic(stage) or is_loaded_topic(stage) or is_served(stage):
         return True
     return says_what_it_covers(stage) or may_be_a_copy(stage)

@@ -78,7 +78,7 @@ def post_json(session: httpx.Client, path: str, body: Any) -> tuple[Any, httpx.R
 def _document(response: httpx.Response, what: str) -> Any:
     if response.status_code == 429 or response.status_code >= 500:
         said = response.headers.get("Retry-After", "")
-        again = {"retry_after": int(said)} if said.isdigit() else {}
+        again: dict[str, Any] = {"retry_after": int(said)} if said.isdigit() else {}
         raise TransientError(f"{what} answered {response.status_code}.", status=response.status_code, **again)
     if not response.is_success:
         raise TerminalError(f"{what} answered {response.status_code}.", status=response.status_code)

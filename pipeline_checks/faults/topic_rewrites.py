@@ -231,7 +231,8 @@ def _stretch(records: list[RawRecord], links: Links, number: int) -> list[RawRec
     for record in records:
         topic = header(record, links.topic) if links.topic else None
         by_source.setdefault((topic, source_of(record, links)["partition"]), []).append(record)
-    longest = sorted(max(by_source.values(), key=len, default=[]), key=lambda r: source_of(r, links)["offset"])
+    most = max(by_source.values(), key=lambda found: len(found), default=[])
+    longest = sorted(most, key=lambda r: source_of(r, links)["offset"])
     if len(longest) < number + 2:
         raise TerminalError(f"there are too few records to lose {number}.", next_step="Seed some rows first.")
     begin = (len(longest) - number) // 2

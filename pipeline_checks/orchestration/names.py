@@ -13,6 +13,8 @@ ICONS = {
     "iceberg_table": {"iceberg", "table"},
     "files": {"file"},
     "http_api": {"api"},
+    "consumer_group": {"kafka"},
+    "model_file": {"scikitlearn"},
     "service": {"service"},
 }
 """Kind of stage to the kinds by which the UI chooses icons."""

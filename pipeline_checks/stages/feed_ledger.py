@@ -53,10 +53,11 @@ class FeedReader:
     def __init__(self, declaration: FeedLedger) -> None:
         self.declaration = declaration
         self._session: httpx.Client | None = None
+        self._told: dict[str, Any] | None = None
 
     def reached(self) -> Reached:
         """Return the number of entries; ``detail`` has the whole answer under ``ledger``, None where there is none."""
-        document = self.summary()
+        document = self._told = self.summary()
         if document is None:
             return Reached(InstantPosition(now()), detail={"ledger": None})
         return Reached(EntriesPosition(int(document["position"])), detail={"ledger": document})
@@ -67,7 +68,7 @@ class FeedReader:
 
         if not isinstance(position, EntriesPosition | InstantPosition):
             raise TerminalError(f"{self.declaration.name} has entries, not a position of kind {position.kind!r}.")
-        return PinnedFeed(self, position)
+        return PinnedFeed(self, position, self._told)
 
     def summary(self) -> dict[str, Any] | None:
         """Return what the feed says of its ledger; None when it keeps none."""

@@ -38,8 +38,12 @@ class PinnedFeed:
     An entry stands for ever, but how often it was sent may rise after the position was taken.
     """
 
-    def __init__(self, reader: FeedReader, position: EntriesPosition | InstantPosition) -> None:
+    def __init__(
+        self, reader: FeedReader, position: EntriesPosition | InstantPosition, told: Mapping[str, Any] | None = None
+    ) -> None:
+        """``told`` is what the feed said of its ledger then: while it says the same, nothing of it has changed."""
         self.position = position
+        self.told = told
         self._reader = reader
         self._held: pyarrow.Table | None = None
 

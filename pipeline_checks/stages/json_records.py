@@ -38,8 +38,8 @@ class _Waiting:
         for m in messages:
             self.partition.append(m.partition() or 0)
             self.offset.append(m.offset() or 0)
-            self.keys.append(m.key())  # type: ignore[arg-type]
-            self.values.append(m.value())  # type: ignore[arg-type]
+            self.keys.append(m.key())
+            self.values.append(m.value())
             self.append_ms.append(m.timestamp()[1])
 
     def record(self, i: int) -> tuple[int, int, bytes | None, bytes | None, int]:
@@ -164,7 +164,7 @@ class JsonRecords:
         if certain.all():
             return decoded.table, decoded.places
         places = certain.arg_true().to_list()
-        return decoded.table.take(places), [decoded.places[i] for i in places]
+        return decoded.table.filter(certain.to_arrow()), [decoded.places[i] for i in places]
 
     def _keep(self, waiting: _Waiting, table: pyarrow.Table, kept: Sequence[int]) -> None:
         count = len(kept)

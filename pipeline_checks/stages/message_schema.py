@@ -51,7 +51,13 @@ class MessageJudge:
     """Judges messages by a schema; ``wrong`` has the places of those that are not valid, and why."""
 
     def __init__(self, schema: Any, place: str) -> None:
-        import jsonschema_rs
+        try:
+            import jsonschema_rs
+        except ModuleNotFoundError:
+            raise ConfigurationError(
+                "judging messages by a JSON Schema needs jsonschema-rs, which is not installed.",
+                next_step="Install it: pip install 'pipeline-checks[churn]'.",
+            ) from None
 
         try:
             self._validator = jsonschema_rs.validator_for(schema)

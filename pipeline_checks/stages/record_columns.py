@@ -41,7 +41,7 @@ class RecordColumns:
         self._key += [_bytes(m.key()) for m in messages]
         if not self._values:
             return
-        first: _Headers = next((m.headers() or () for m in messages), ())
+        first: Any = next((m.headers() or () for m in messages), ())
         wanted = [(name, _place_of(first, name), values.append) for name, values in self._values.items()]
         for m in messages:  # one by one: lists of the headers of many records would keep the garbage collector busy
             headers: Any = m.headers() or ()

@@ -119,8 +119,6 @@ def _instant(column: polars.Expr, found: polars.DataType, digits: int) -> polars
 
 
 def _written_in_order(documents: polars.Series) -> polars.Series:
-    import polars as pl
+    from pipeline_checks.values.documents import canonical_documents
 
-    from pipeline_checks.values.documents import canonical_document
-
-    return pl.Series(documents.name, [canonical_document(v) for v in documents.to_list()], pl.String)
+    return canonical_documents(documents)

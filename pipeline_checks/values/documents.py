@@ -5,13 +5,40 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    import polars
 
 _LONG_NUMBER = re.compile(r"[0-9][.eE]|-0|[0-9]{16}")
 """What a number looks like that a double or 64 bits may not hold exactly, or that can be written in several ways."""
 _MOST_ZEROS = 18
+_ENTRY = r'"[A-Za-z0-9_.-]+":"[^"\\\x00-\x1f]*"'
+_FLAT_TEXTS = rf"^\{{{_ENTRY}(?:,{_ENTRY})*\}}$"
+"""An object of plain texts without a space between: its canonical form is its entries in order, as they are written.
+
+The characters of the keys are all greater than the quote that ends one, so that entries are ordered as their keys are.
+"""
+
+
+def canonical_documents(documents: polars.Series) -> polars.Series:
+    """Return each document of a column as ``canonical_document`` writes it: flat ones all at once, others each once."""
+    import polars as pl
+
+    if documents.dtype != pl.String:
+        return pl.Series(documents.name, [canonical_document(v) for v in documents.to_list()], pl.String)
+    others = (~documents.str.contains(_FLAT_TEXTS).fill_null(True)).arg_true()
+    inside = documents.str.strip_prefix("{").str.strip_suffix("}")
+    entries = inside.str.strip_prefix('"').str.strip_suffix('"').str.split('","').list.sort().list.join('","')
+    written = '{"' + entries + '"}'
+    if len(others):
+        rest = documents.gather(others)
+        once = rest.unique()
+        told = pl.Series([canonical_document(v) for v in once.to_list()], dtype=pl.String)
+        written = written.scatter(others, rest.replace_strict(once, told, return_dtype=pl.String))
+    return written.alias(documents.name)
 
 
 def canonical_document(value: Any) -> str | None:

@@ -15,6 +15,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.stages.byte_records import VALUE
+from pipeline_checks.verification.awaited_letters import SOURCE
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.settled import Settled
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     import polars
 
 REASON, STAGE = "reason", "stage"
-SOURCE = ("source_topic", "source_partition", "source_offset")
-"""Headers of a dead letter: why, by whom (``client`` or ``consumer``), and which record of a topic it was."""
+"""Headers of a dead letter beside ``SOURCE``: why, and by whom (``client`` or ``consumer``)."""
 CLIENT, CONSUMER = "client", "consumer"
 _CLAIMS = {"record_count": "records", "duplicates_skipped": "duplicates", "dead_lettered": "dead_letters"}
 
@@ -181,11 +181,6 @@ def rejected(pipeline: Pipeline, pinner: Pinner, settled: Settled) -> RejectedDi
         without_reason=frame.height - sum(reasons.values()),
         has_ledger=has_ledger,
     )
-
-
-def unsettled_frames(frames: list[dict[str, Any]], values: list[bytes | None]) -> int:
-    """Return how many frames have no dead letter with their bytes."""
-    return sum((Counter(f["raw"] for f in frames) - Counter(v for v in values if v is not None)).values())
 
 
 def _by_bytes(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LEAST_RECORDS_OF_A_RANGE = 20
 """From how many records on, all lost behind each other, one finding tells them all."""
-_OUTPUTS, _LOST, _RUN, _KNOWN = "__outputs", "__lost", "__run", "__known"
+_OUTPUTS, _LOST, _RUN, _KNOWN, _FLOOR = "__outputs", "__lost", "__run", "__known", "__floor"
 
 
 def conservation(pipeline: Pipeline, pinner: Pinner, group: StageDeclaration) -> ConservationDifference:
@@ -158,14 +158,16 @@ def _told(
     """
     import polars as pl
 
-    expired = [s.name for s in stages if any(pinner.history(s.name).begin.values())]
     told = lost
-    for name in expired:
-        first = (
-            made.filter(pl.col(STAGE) == name).group_by(SOURCE[:2]).agg(pl.col(SOURCE_OFFSET).min().alias("__floor"))
-        )
-        told = told.join(first, on=SOURCE[:2], how="left").filter(pl.col(SOURCE_OFFSET) >= pl.col("__floor"))
-        told = told.drop("__floor")
+    for stage in stages:
+        for partition, begin in pinner.history(stage.name).begin.items():
+            if not begin:
+                continue
+            left = made.filter((pl.col(STAGE) == stage.name) & (pl.col(PARTITION) == partition))
+            first = left.group_by(SOURCE[:2]).agg(pl.col(SOURCE_OFFSET).min().alias(_FLOOR))
+            told = (
+                told.join(first, on=SOURCE[:2], how="left").filter(pl.col(SOURCE_OFFSET) >= pl.col(_FLOOR)).drop(_FLOOR)
+            )
     return told.sort(SOURCE), lost.height - told.height
 
 

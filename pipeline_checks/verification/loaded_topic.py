@@ -76,10 +76,10 @@ def loaded_keys(history: TopicHistory, files: Settled) -> KeyDifference:
     found = _records(history).select(key)
     wanted = _frame(files.readable(), key).cast(dict(found.schema)).unique()  # type: ignore[arg-type]
     unknown = wanted.clear()
-    if not history.is_whole:  # records follow the rows: what has expired is of rows before those that are left
+    if not history.is_whole:
         absent = wanted.join(found, on=key, how="anti", nulls_equal=True)
-        least = found.select(pl.col(key[-1]).min()).item() if found.height else None
-        unknown = absent if least is None else absent.filter(pl.col(key[-1]) < least)
+        floor = _retained_from(history, key[-1])
+        unknown = absent if floor is None else absent.filter(pl.col(key[-1]) < floor)
     return keys.compare(found, keys.ExpectedKeys(wanted, unknown, (files.declaration.name,)), key)
 
 
@@ -97,6 +97,22 @@ def loaded_rows(history: TopicHistory, topic: Settled, files: Settled) -> RowDif
     difference = compare_sides(forms, found, expected, [expected])
     skipped = {name: why for name, why in forms.skipped.items() if name not in stage.ignore}
     return replace(difference, skipped=skipped)
+
+
+def _retained_from(history: TopicHistory, row: str) -> int | None:
+    """Return the row from which on records are there, whatever partition they are in; None where that is not known.
+
+    Records follow the rows: what has expired of a partition is of rows before those that are left in it.
+    """
+    import polars as pl
+
+    floors = []
+    for partition, begin in history.begin.items():
+        if begin:
+            least = _records(history).filter(pl.col(PARTITION) == partition).get_column(row).min()
+            floors.append(least if isinstance(least, int) else None)
+    known = [floor for floor in floors if floor is not None]
+    return max(known, default=0) if len(known) == len(floors) else None
 
 
 def _records(history: TopicHistory) -> polars.DataFrame:

@@ -26,6 +26,7 @@ from pipeline_checks.model.stage import PinnedStage, Reached, StageDeclaration, 
 from pipeline_checks.stages.registry import open_stage
 from pipeline_checks.stages.spark_tables import in_spark
 from pipeline_checks.verification import settle
+from pipeline_checks.verification.awaited_letters import are_letters, settle_letters
 from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
 from pipeline_checks.verification.fed_topic import FedTopic, ledger_of, settle_fed_topic
@@ -195,7 +196,10 @@ class Pinner:
 
     def _settle_any_topic(self, declaration: StageDeclaration, upstream: list[Settled]) -> Settled:
         feed = ledger_of(self._pipeline, declaration)
-        if feed is None or len(upstream) > 1:  # one that holds what a feed's frames were rejected is made of more
+        if are_letters(declaration):
+            deadline = self._deadline(declaration)
+            return settle_letters(upstream, lambda: self._settle_topic(declaration, upstream), deadline)
+        if feed is None or len(upstream) > 1:
             return self._settle_topic(declaration, upstream)
         told = self.settled(feed)
         if told.coverage.covers_cut:
@@ -212,7 +216,9 @@ class Pinner:
             return pinned, self._history_of(declaration, reader, pinned, reached, None)
 
         def look_again() -> PinnedStage:
-            return settle.settle_feed(feed.declaration, self.reader(feed.declaration)).readable()
+            later = settle.settle_feed(feed.declaration, self.reader(feed.declaration)).readable()
+            told = getattr(feed.pinned, "told", None)
+            return feed.readable() if told is not None and told == getattr(later, "told", None) else later
 
         deadline = self._deadline(declaration)
         settled, history, fed = settle_fed_topic(declaration, feed, read, look_again, deadline)

@@ -118,15 +118,29 @@ def _over(expression: polars.Expr, by: Sequence[str]) -> polars.Expr:
     return expression.over(list(by)) if by else expression
 
 
-def _segment(rows: polars.DataFrame, by: Sequence[str]) -> polars.Expr:
-    """Count the restarts of each group: a number below half of the greatest before it, an hour later or more."""
+def _segment(rows: polars.DataFrame, by: Sequence[str]) -> polars.Series:
+    """Count the restarts of each group: numbers below half of the greatest since the last, an hour later or more."""
     import polars as pl
 
     last = _over(pl.col(_NUMBER).cum_max().shift(1), by)
     before = _over(pl.col(_TIME).shift(1), by)
     begins = (pl.col(_NUMBER) * 2 < last) & (pl.col(_TIME) - before > RESTARTS_AFTER)
-    # Only the first number behind an hour of silence can begin anew, so each restart is seen by itself.
-    return _over(begins.fill_null(False).cast(pl.Int64).cum_sum(), by).alias(_SEGMENT)
+    if not rows.select(begins.fill_null(False).any()).item():
+        return pl.Series(_SEGMENT, [0], pl.Int64).new_from_index(0, rows.height)
+    return pl.Series(_SEGMENT, _counted(rows, by), pl.Int64)
+
+
+def _counted(rows: polars.DataFrame, by: Sequence[str]) -> list[int]:
+    """Number the sequences of each group row by row, as each restart decides what the next one is set against."""
+    held: dict[tuple[Any, ...], tuple[int, int, Any]] = {}
+    found = []
+    for *group, number, time in rows.select(*by, _NUMBER, _TIME).iter_rows():
+        segment, most, before = held.get(tuple(group), (0, number, time))
+        if number * 2 < most and time is not None and before is not None and time - before > RESTARTS_AFTER:
+            segment, most = segment + 1, number
+        held[tuple(group)] = (segment, max(most, number), time)
+        found.append(segment)
+    return found
 
 
 def _missing(rows: polars.DataFrame, by: Sequence[str]) -> polars.DataFrame:

@@ -107,8 +107,19 @@ class Programs:
         )
 
     def consume_all(self, topics: Topics, *options: str, seconds: float = 60) -> Ended:
-        """Run a consumer until a second has brought no message."""
-        return self.consumer(topics, "--mode", "batch", "--timeout-ms", "1000", *options).wait(seconds)
+        """Run a consumer until everything is committed that the input topic holds now, then tell it to end."""
+        consumer = self.consumer(topics, *options)
+
+        def ended() -> bool:
+            return consumer.process.poll() is not None
+
+        Deadline(seconds).wait_until(lambda: "partitions assigned" in consumer.errors or ended(), every=0.02)
+        topics.wait_until_consumed(seconds, ended)
+        return consumer.stop()
+
+    def consume_batch(self, topics: Topics, *options: str) -> Ended:
+        """Run a consumer that ends by itself."""
+        return self.consumer(topics, "--mode", "batch", "--timeout-ms", "1500", *options).wait()
 
     def producer(self, topics: Topics, dataset: Path, *options: str, mode: str = "batch") -> Program:
         """Start a producer to the test's input topic; its checkpoint lies beside the data set."""

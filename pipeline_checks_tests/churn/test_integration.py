@@ -123,7 +123,7 @@ def test_consumer_resilience(
     programs: Programs, topics: Topics, record_property: Callable[[str, object], None]
 ) -> None:
     topics.send((c["customerID"], message(c)) for c in fifty()[:25])
-    first = programs.consume_all(topics, "--max-messages", "10")
+    first = programs.consume_batch(topics, "--max-messages", "10")
     assert first.code == 0, first.errors
     before = Counter(r.body["customerID"] for r in topics.read(topics.predictions))
     assert before.total() == 10 and sum(topics.committed().values()) == 10
@@ -134,6 +134,6 @@ def test_consumer_resilience(
     record_property("customer_id_overlap", (before & after).total())
     assert not before & after
     assert set(before) | set(after) == {c["customerID"] for c in fifty()[:25]}
-    third = programs.consume_all(topics)
+    third = programs.consume_batch(topics)
     assert (third.code, third.summary["total_predictions"]) == (0, 0)
     assert topics.assert_conserved(25) == Counter(predictions=25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -89,9 +89,9 @@ class Topics:
         finally:
             consumer.close()
 
-    def committed(self) -> dict[int, int]:
+    def committed(self, admin: AdminClient | None = None) -> dict[int, int]:
         """Return what the group has committed of the input topic, by partition."""
-        admin = AdminClient({"bootstrap.servers": self.broker})
+        admin = admin or AdminClient({"bootstrap.servers": self.broker})
         wanted = ConsumerGroupTopicPartitions(self.group, None)
         answer = admin.list_consumer_group_offsets([wanted], require_stable=True)[self.group].result(timeout=20)
         return {p.partition: p.offset for p in answer.topic_partitions or () if p.topic == self.raw and p.offset >= 0}
@@ -105,19 +105,20 @@ class Topics:
             producer.poll(0)
         assert producer.flush(20) == 0
 
-    def wait_until_consumed(self, seconds: float = 30) -> None:
-        """Wait until the group has committed everything that the input topic holds now."""
-        ends = self.ends(self.raw)
+    def wait_until_consumed(self, seconds: float = 30, ended: Callable[[], bool] = lambda: False) -> None:
+        """Wait until the group has committed everything that the input topic holds now, or until ``ended``."""
+        ends, admin = self.ends(self.raw), AdminClient({"bootstrap.servers": self.broker})
 
         def caught_up() -> bool:
-            committed = self.committed()
-            return all(committed.get(p, 0) >= end for p, end in ends.items())
+            committed = self.committed(admin)
+            return all(committed.get(p, 0) >= end for p, end in ends.items()) or ended()
 
         assert Deadline(seconds).wait_until(caught_up), f"committed {self.committed()} of {ends}"
 
     def wait_for_outputs(self, number: int, seconds: float = 30) -> None:
         """Wait until so many input messages are committed, at least."""
-        done = Deadline(seconds).wait_until(lambda: sum(self.committed().values()) >= number, every=0.02)
+        admin = AdminClient({"bootstrap.servers": self.broker})
+        done = Deadline(seconds).wait_until(lambda: sum(self.committed(admin).values()) >= number, every=0.02)
         assert done, f"committed {self.committed()}, waited for {number}"
 
     def assert_conserved(self, inputs: int | None = None) -> Counter[str]:

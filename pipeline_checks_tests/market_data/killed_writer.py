@@ -46,6 +46,8 @@ def main() -> int:
         _counted(point, commits, "append", before=False)
     elif point == "after_commit":
         _counted(point, TopicWriter, "_commit", before=False)
+    elif point == "in_rebalance":
+        TopicWriter._revoked = _die  # type: ignore[method-assign]
     elif point == "after_dead_letters":
         global _batches
         _batches = KILL_AT

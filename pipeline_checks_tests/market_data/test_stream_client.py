@@ -181,6 +181,7 @@ def test_a_schema_that_is_not_registered_stops_the_client_before_it_sends(flow: 
 def run_client(flow: Flow, **variables: str) -> subprocess.Popen[str]:
     """Start the client as a program of its own."""
     environment = {**os.environ, **flow.environment(), "K2_BINANCE_RECONNECT_DELAY": "0.01", **variables}
+    environment = {"K2_BINANCE_ENABLED": "true", **environment}
     command = (sys.executable, "-m", "pipeline_checks.pipelines.market_data.flow.stream")
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,12 +15,15 @@ import httpx
 import orjson
 import polars as pl
 import pytest
+import uvicorn
 from pyiceberg.table import Table
 
 from pipeline_checks.clients.kafka import consumer, producer
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.market_data.flow import avro
+from pipeline_checks.pipelines.market_data.flow.registering.schemas import Schemas
+from pipeline_checks.pipelines.market_data.flow.registry import create_app as create_registry
 from pipeline_checks.pipelines.market_data.flow.table.definition import catalog_of
 from pipeline_checks.stack.ports import choose_ports
 from pipeline_checks_tests.market_data.flow import Flow
@@ -118,6 +122,18 @@ def test_a_writer_killed_at_any_point_loses_nothing_and_doubles_nothing(make_flo
                 assert_holds(flow.has_rows(600), local[point])
 
 
+def test_a_writer_killed_while_another_one_joins_loses_nothing(flow: Flow) -> None:
+    killed = start_killed(flow, "in_rebalance")
+    with exchange() as local, flow.client(local) as client:
+        local.feed(count=100)
+        assert Deadline(30).wait_until(lambda: bool(flow.snapshots()))
+        with flow.writer():
+            assert killed.wait(30) == -signal.SIGKILL
+            local.feed(count=100)
+            client.has_published(600)
+            assert_holds(flow.has_rows(600), local)
+
+
 def test_dead_letters_are_written_once_even_when_the_writer_is_killed_behind_them(flow: Flow) -> None:
     with fed(flow, 20) as local:
         put = producer(flow.kafka.bootstrap_servers)
@@ -156,6 +172,42 @@ def test_a_dead_letter_that_kafka_refuses_ends_the_writer_and_covers_nothing(flo
     with pytest.raises(TerminalError), flow.writer(batch_seconds=1.0) as writer:
         assert not Deadline(3).wait_until(lambda: writer.records >= 61)
     assert all("1" not in orjson.loads(s["last_offsets"]) for s in flow.snapshots())
+
+
+@contextmanager
+def registry_at(port: int, schemas: Schemas) -> Iterator[None]:
+    """Run a registry on a port."""
+    server = uvicorn.Server(uvicorn.Config(create_registry(schemas), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    assert Deadline(10).wait_until(lambda: server.started)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def test_while_the_registry_is_away_the_writer_waits_and_keeps_its_partitions(flow: Flow) -> None:
+    schemas = Schemas(None)
+    schemas.set_level("other", "NONE")
+    wanted = flow_schema_id(flow)
+    for schema_id in range(1, wanted + 1):  # so that it has the id there too
+        other = f'{{"type": "fixed", "name": "n", "size": {schema_id}}}'
+        schemas.register("other", avro.shipped_schema() if schema_id == wanted else other)
+    port = choose_ports(["registry"], {})["registry"]
+    away = Flow(flow.kafka.model_copy(update={"schema_registry_url": f"http://127.0.0.1:{port}"}), flow.iceberg)
+    with fed(flow, 50) as local, away.writer() as writer:
+        assert Deadline(10).wait_until(lambda: writer.health()["waiting"] == 150)
+        assert not Deadline(1.0).wait_until(lambda: writer.rows > 0)
+        assert flow.rows().height == 0 and writer.ready
+        with registry_at(port, schemas):
+            assert_holds(flow.has_rows(150), local)
+
+
+def flow_schema_id(flow: Flow) -> int:
+    """Return the id of the schema that a flow's records are written with."""
+    return avro.registered_id(avro.registry(flow.kafka.schema_registry_url), flow.kafka.subject, avro.shipped_schema())
 
 
 def test_two_writers_share_the_topic_and_one_may_go_in_the_middle(flow: Flow) -> None:
@@ -242,3 +294,22 @@ def test_twenty_random_kills(flow: Flow) -> None:
         with flow.writer():
             local.finished(120)
             assert_holds(flow.has_rows(60_000, 60), local)
+
+
+@pytest.mark.soak
+def test_twenty_clean_runs(make_flow: Callable[..., Flow]) -> None:
+    """Twenty times a new topic and table, fed while they are written: complete, exact, nothing set aside."""
+    for _ in range(20):
+        flow = make_flow()
+        with exchange(rate=1500) as local, flow.client(local) as client, flow.writer() as writer:
+            local.feed(count=1000)
+            client.has_published(3000)
+            assert_holds(flow.has_rows(3000), local)
+            assert (writer.duplicates, writer.dead_letters, client.publisher.rejected) == (0, 0, 0)
+            assert client.publisher.tracker.events == {
+                "OK": 3000,
+                "GAP": 0,
+                "DUPLICATE": 0,
+                "OUT_OF_ORDER": 0,
+                "RESET": 0,
+            }

@@ -98,6 +98,7 @@ def _stream() -> Service:
     def environment(placement: Placement) -> Settings:
         return {
             **_kafka(placement),
+            "K2_BINANCE_ENABLED": "true",
             "K2_BINANCE_WEBSOCKET_URL": placement.settings["MARKET_EXCHANGE_WS_URL"],
             "K2_BINANCE_REST_URL": placement.settings["MARKET_EXCHANGE_URL"],
             "K2_BINANCE_SYMBOLS": "[" + ",".join(f'"{s}"' for s in SYMBOLS) + "]",

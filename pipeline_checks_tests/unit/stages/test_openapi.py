@@ -59,3 +59,16 @@ def test_a_required_property_that_takes_no_null_is_not_nullable() -> None:
 def test_a_document_that_does_not_describe_the_resource_is_refused(found: Any) -> None:
     with pytest.raises(TerminalError, match="/customers"):
         resource_schema(found, "/customers", "items", Contract())
+
+
+def test_a_property_may_tell_its_logical_type_by_an_extension() -> None:
+    told = {"anyOf": [{"type": "string", "x-logical-type": "decimal(18,8)"}, {"type": "null"}]}
+    contract = Contract.model_validate({"columns": {"price": "decimal(10,2)"}})
+    (field,) = resource_schema(document({"price": told}, ("price",)), "/customers", "items", contract).fields
+    assert (str(field.type), field.nullable) == ("decimal(18,8)", True)
+
+
+def test_an_extension_that_is_no_type_is_refused() -> None:
+    wrong = document({"price": {"type": "string", "x-logical-type": "money"}})
+    with pytest.raises(TerminalError, match="names the type 'money'"):
+        resource_schema(wrong, "/customers", "items", Contract())

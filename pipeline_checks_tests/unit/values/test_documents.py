@@ -6,11 +6,12 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_checks.values.documents import canonical_document
+from pipeline_checks.values.documents import canonical_document, canonical_documents
 
 NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
 DOCUMENTS = st.recursive(
@@ -83,3 +84,21 @@ def _json(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_json, value)) + "]"
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else json.dumps(value)
+
+
+_TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=5)
+_FLAT = st.dictionaries(st.text("aB_.-!0 ", min_size=1, max_size=3), _TEXTS, max_size=4)
+_ANY = st.recursive(st.none() | st.integers() | _TEXTS, lambda v: st.lists(v, max_size=2) | st.dictionaries(_TEXTS, v))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.none() | (_FLAT | _ANY).map(lambda v: json.dumps(v, ensure_ascii=False, separators=(",", ":")))))
+def test_a_column_of_documents_is_written_as_each_of_them_is(texts: list[str | None]) -> None:
+    column = canonical_documents(pl.Series("d", texts, pl.String))
+    assert column.to_list() == [canonical_document(t) for t in texts]
+    assert (column.name, column.dtype) == ("d", pl.String)
+
+
+def test_a_column_of_other_values_is_written_too() -> None:
+    column = pl.Series("d", [{"b": 1, "a": 2}, None])
+    assert canonical_documents(column).to_list() == ['{"a":2,"b":1}', None]

@@ -27,6 +27,7 @@ from pipeline_checks.pipelines.churn.flow.reading import Reader
 from pipeline_checks.pipelines.churn.flow.scoring import Scorer
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
 from pipeline_checks.pipelines.churn.flow.validation import customer_validator, prediction_validator
+from pipeline_checks.pipelines.churn.flow.watching import BrokerWatch
 
 _log = logging.getLogger("pipeline_checks.pipelines.churn.flow.consumer")
 
@@ -82,6 +83,7 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
         instance=options.instance,
     )
     publisher = _publisher(options, stop)
+    watch = BrokerWatch(options.broker, options.input_topic, metrics.set_broker_connected)
     places = consuming.Places(
         options.output_topic, options.deadletter_topic, options.consumer_group, options.run_id or uuid.uuid4().hex
     )
@@ -100,6 +102,7 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
         _log.info("%s", loop.totals.log_line())
         _write_summary(options.summary_file, loop.totals.summary(loop.seconds))
         publisher.close()
+        watch.end()
         _leave(reader)
         if server is not None:
             server.shutdown()

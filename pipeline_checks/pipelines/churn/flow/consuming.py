@@ -152,7 +152,7 @@ class ConsumerLoop:
         while not self._stop.asked:
             try:
                 self._publisher.recover()
-                self._reader.rewind()
+                self._reader.rewind(self._stop)
                 return
             except (PublicationError, PipelineChecksError) as problem:
                 self._failed(problem)
@@ -160,7 +160,6 @@ class ConsumerLoop:
     def _failed(self, problem: Exception) -> None:
         self._failures += 1
         _log.error("not published, attempt %d: %s", self._failures, problem, extra={"event_type": "publish_failure"})
-        self._metrics.set_broker_connected(self._reader.connected)
         if self._stop.asked:
             return
         if self._failures > self._limits.retries:
@@ -183,7 +182,6 @@ class ConsumerLoop:
         if not now and monotonic() < self._gauges_at:
             return
         self._gauges_at = monotonic() + _GAUGES_SECONDS
-        self._metrics.set_broker_connected(self._reader.connected)
         self._metrics.set_lag(self._reader.lag())
 
 

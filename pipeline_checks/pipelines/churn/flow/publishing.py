@@ -10,15 +10,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipeline_checks.clients.kafka import producer
-from pipeline_checks.pipelines.churn.flow.stopping import Stop
+from pipeline_checks.pipelines.churn.flow.stopping import STOPPING_SECONDS, Stop
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 _log = logging.getLogger(__name__)
 
-STOPPING_SECONDS: Final = 2.0
-"""How long after the wish to stop an answer is still waited for; nothing is lost by leaving."""
 _STEP_SECONDS: Final = 0.5
 _ABORT_SECONDS: Final = 5.0
 _HANGING_SECONDS: Final = 5.0

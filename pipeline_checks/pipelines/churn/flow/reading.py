@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from pipeline_checks.clients.kafka import consumer, translate, translated
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.churn.flow.outcomes import Input
+from pipeline_checks.pipelines.churn.flow.stopping import STOPPING_SECONDS, Stop
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
@@ -20,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _COMMITTED_SECONDS: Final = 30.0
 """An open transaction of a killed member withholds its offsets until it has ended."""
+_STEP_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.02
 """How long messages are gathered behind the first, so that they go through the model together."""
 
@@ -41,7 +41,6 @@ class Reader:
     ) -> None:
         settings: dict[str, Any] = {"group_instance_id": instance} if instance else {}
         self.topic = topic
-        self.connected = False
         self._next: dict[int, int | None] = {}
         self._idle_since: float | None = None
         self.consumer: Consumer = consumer(
@@ -51,8 +50,6 @@ class Reader:
             isolation_level="read_committed",
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=max(100, session_timeout_ms // 5),
-            statistics_interval_ms=500,
-            stats_cb=self._statistics,
             queued_min_messages=20_000,
             **settings,
         )
@@ -105,11 +102,18 @@ class Reader:
         """Note that everything before these offsets is done."""
         self._next.update(behind)
 
-    def rewind(self) -> None:
-        """Read again from what the group has committed."""
-        if self._next:
-            with translated("reading the committed offsets"):
-                self._begin_at_committed(list(self._next))
+    def rewind(self, stop: Stop) -> None:
+        """Read again from what the group has committed; raises an error of this project when nobody tells it."""
+        from confluent_kafka import KafkaException
+
+        begun = monotonic()
+        while self._next:
+            try:
+                self._begin_at_committed(list(self._next), _STEP_SECONDS)
+                return
+            except KafkaException as problem:
+                if stop.patience(begun + _COMMITTED_SECONDS - monotonic(), STOPPING_SECONDS) <= 0:
+                    raise translate("reading the committed offsets", problem.args[0]) from None
 
     def idle_seconds(self) -> float | None:
         """Return for how long no message came, None while no partitions have been given out."""
@@ -135,18 +139,18 @@ class Reader:
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         _log.info("partitions assigned: %s", [p.partition for p in partitions])
         self._idle_since = monotonic()
-        self._begin_at_committed([p.partition for p in partitions])
+        self._begin_at_committed([p.partition for p in partitions], _COMMITTED_SECONDS)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         _log.info("partitions revoked: %s", [p.partition for p in partitions])
         self._next.clear()
         self.consumer.unassign()
 
-    def _begin_at_committed(self, partitions: Sequence[int]) -> None:
+    def _begin_at_committed(self, partitions: Sequence[int], seconds: float) -> None:
         from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
         wanted = [TopicPartition(self.topic, p) for p in partitions]
-        committed = self.consumer.committed(wanted, timeout=_COMMITTED_SECONDS) if wanted else []
+        committed = self.consumer.committed(wanted, timeout=seconds) if wanted else []
         self._next = {p.partition: p.offset if p.offset >= 0 else None for p in committed}
         self.consumer.assign(
             [
@@ -154,10 +158,6 @@ class Reader:
                 for p, offset in self._next.items()
             ]
         )
-
-    def _statistics(self, text: str) -> None:
-        brokers = orjson.loads(text).get("brokers", {}).values()
-        self.connected = any(b.get("state") == "UP" and b.get("nodeid", -1) >= 0 for b in brokers)
 
 
 def _value(message: Message) -> bytes | None:

@@ -9,6 +9,8 @@ from time import monotonic
 from types import FrameType
 from typing import Final
 
+STOPPING_SECONDS: Final = 2.0
+"""How long after the wish to stop an answer is still waited for; nothing is lost by leaving."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _BASE: Final = 128
 """What the shell adds to a signal's number in the exit code of a program that it ended."""

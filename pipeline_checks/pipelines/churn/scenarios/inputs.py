@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from pipeline_checks.faults.injury import Injury
 from pipeline_checks.faults.scenario import Scenario
 from pipeline_checks.faults.topic_records import RawRecord, TopicRecords
 from pipeline_checks.faults.topic_rewrites import header
-from pipeline_checks.pipelines.churn.flow.names import SOURCE_ROW
+from pipeline_checks.pipelines.churn.flow.names import INTERNET_SERVICES, SOURCE_ROW
 from pipeline_checks.pipelines.churn.scenarios.flowing import (
     DEAD_LETTERS,
     GROUP,
@@ -22,6 +23,8 @@ from pipeline_checks.pipelines.churn.scenarios.flowing import (
     publish_again,
     wait_until_handled,
 )
+from pipeline_checks.pipelines.churn.seed import dataset, source
+from pipeline_checks.pipelines.churn.seed.customers import customers
 
 _FAR = 10_000_000
 """From here on rows are numbered that no file has."""
@@ -101,8 +104,60 @@ class SentTwice:
         publish_again(target)
 
 
+@dataclass(frozen=True)
+class OtherCustomers:
+    """Customers come who are not like those that the model was trained on; each of them is a good one."""
+
+    name: str = "other_customers"
+    description: str = "Customers come who are not like those that the model was trained on"
+
+    def acts_on(self, target: Target) -> bool:
+        """Whether the target is the topic of predictions."""
+        return target.is_stage and target.name == PREDICTIONS
+
+    def plan(self, target: Target) -> Injury:
+        """Return how large the file is."""
+        undo = {"bytes": source.dataset_path().stat().st_size}
+        return Injury(self.name, target.pipeline.name, target.name, self.description, undo=undo)
+
+    def act(self, target: Target, injury: Injury) -> Injury:
+        """Add and publish them: as many as there are, all new, with fibre and without a contract."""
+        path = source.dataset_path()
+        known = dataset.count(path)
+        dataset.append(path, ({**made, **_LEAVING} for made in customers(known, 13, first=known)))
+        source.publish(path, "--no-validate")
+        wait_until_handled(target)
+        return injury
+
+    def undo(self, target: Target, injury: Injury) -> None:
+        """Cut the file off again, and begin anew."""
+        os.truncate(source.dataset_path(), injury.undo["bytes"])
+        publish_again(target)
+
+
+_LEAVING: Mapping[str, Any] = {
+    **dict.fromkeys(INTERNET_SERVICES, "No"),
+    "InternetService": "Fiber optic",
+    "Contract": "Month-to-month",
+    "PaymentMethod": "Electronic check",
+    "tenure": 1,
+    "MonthlyCharges": 80.0,
+    "TotalCharges": "80.0",
+}
+
+
 def inputs() -> Iterator[Scenario]:
     """Yield the scenarios of the input topic."""
+    yield Scenario(
+        name="other_customers__topic_predictions",
+        description=f"{OtherCustomers().description}: {PREDICTIONS}",
+        fault=OtherCustomers(),
+        target=PREDICTIONS,
+        area=("customer_source", *_AREA),
+        expects=lambda injury: Expectation(
+            (finding(PREDICTIONS, "distribution", "out_of_range", detail="churn_probability"),)
+        ),
+    )
     yield _scenario(WrittenMessages("bad_messages", "Messages of every bad kind are sent", BAD))
     yield _scenario(WrittenMessages("new_field", "Messages have a field more", [_with(loyalty=1)] * 3))
     yield _scenario(WrittenMessages("changed_type", "Charges are sent as text", [_typed()] * 3))

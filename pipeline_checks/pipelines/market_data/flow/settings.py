@@ -35,7 +35,8 @@ class BinanceSettings(BaseSettings):
     """
 
     model_config = _config("BINANCE")
-    enabled: bool = True
+    enabled: bool = False
+    """Nothing is received before somebody says so."""
     websocket_url: str = "ws://127.0.0.1:9443"
     failover_urls: list[str] = []
     rest_url: str = ""

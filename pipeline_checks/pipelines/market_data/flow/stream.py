@@ -16,6 +16,7 @@ from pipeline_checks.pipelines.market_data.flow.avro import Encoder, registered_
 from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
 from pipeline_checks.pipelines.market_data.flow.monitor import serve_monitor
 from pipeline_checks.pipelines.market_data.flow.receiving.history import History
+from pipeline_checks.pipelines.market_data.flow.receiving.memory import EVERY, WARN_ABOVE, MemoryWatch
 from pipeline_checks.pipelines.market_data.flow.receiving.normalise import Normaliser
 from pipeline_checks.pipelines.market_data.flow.receiving.publishing import TradePublisher
 from pipeline_checks.pipelines.market_data.flow.receiving.receiver import GivenUp, Receiver
@@ -63,11 +64,12 @@ class StreamClient:
         if self._watching.enable_metrics:
             documents = {"/sequence": self.sequence}
             monitor = serve_monitor(self._watching.prometheus_port, self.metrics.registry, self.health, documents)
-        saving = asyncio.create_task(self._save())
+        beside = [asyncio.create_task(self._save()), asyncio.create_task(self._watch_memory())]
         try:
             await self.receiver.run()
         finally:
-            saving.cancel()
+            for task in beside:
+                task.cancel()
             try:
                 await asyncio.to_thread(self.publisher.close, FLUSH_SECONDS)
             finally:
@@ -82,6 +84,19 @@ class StreamClient:
                 await asyncio.wait_for(never.wait(), _SAVE_SECONDS)
             except TimeoutError:
                 self.publisher.save()
+
+    async def _watch_memory(self) -> None:
+        never, watch = asyncio.Event(), MemoryWatch()
+        while True:
+            used, score = watch.sample(asyncio.get_running_loop().time())
+            self.metrics.gauge("memory_usage_bytes").set(used)
+            self.metrics.gauge("memory_leak_score").set(score)
+            if score > WARN_ABOVE:
+                _log.warning("memory looks as if it leaked: %.0f MB, score %.2f", used / 2**20, score)
+            try:
+                await asyncio.wait_for(never.wait(), EVERY)
+            except TimeoutError:
+                pass  # time for the next sample
 
     def totals(self) -> dict[str, int]:
         """Return what was done so far."""

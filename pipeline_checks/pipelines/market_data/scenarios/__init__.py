@@ -8,12 +8,13 @@ from pipeline_checks.pipelines.market_data.scenarios.feeds import feeds
 from pipeline_checks.pipelines.market_data.scenarios.schemas import schemas
 from pipeline_checks.pipelines.market_data.scenarios.services import services
 from pipeline_checks.pipelines.market_data.scenarios.tables import tables
+from pipeline_checks.pipelines.market_data.scenarios.topics import topics
 from pipeline_checks.pipelines.market_data.scenarios.words import FEED
 
 
 def scenarios() -> list[Scenario]:
     """Return all scenarios, in the order in which they are run."""
-    return [*tables(), *schemas(), *services(), *feeds()]
+    return [*tables(), *schemas(), *services(), *topics(), *feeds()]
 
 
 def at_rest() -> Expectation:

@@ -73,7 +73,7 @@ def asking_routes(views: Views) -> APIRouter:
         found = buckets(views, view, query)
         asked = query.model_dump(mode="json", exclude={"format"}) | {"buckets": len(found)}
         if query.format == "json":
-            return answer(found, meta(request, view.snapshot_id), request_summary=asked)
+            return answer(found, meta(request, view), request_summary=asked)
         for bucket in found:
             bucket.pop("volume_profile", None)  # a list, which a file of rows cannot hold
         content, kind = asking.file_of(pl.DataFrame(found), query.format)
@@ -113,7 +113,7 @@ def _replay(request: Request, views: Views, query: ReplayQuery) -> Response:
 
 def _rows(request: Request, rows: pl.DataFrame, view: View, form: str, name: str, **further: Any) -> Response:
     if form == "json":
-        return answer(asking.documents(rows), meta(request, view.snapshot_id), **further)
+        return answer(asking.documents(rows), meta(request, view), **further)
     content, kind = asking.file_of(rows, form)
     headers = {"X-Snapshot-Id": str(view.snapshot_id)}
     if further.get("cursor"):

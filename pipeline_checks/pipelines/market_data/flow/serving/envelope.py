@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import Request, Response
 
 from pipeline_checks.pipelines.market_data.flow.serving.errors import instant
 
+if TYPE_CHECKING:
+    from pipeline_checks.pipelines.market_data.flow.serving.views import View
+
 _AGES = {"trades": 5, "quotes": 5, "summary": 60, "symbols": 300, "stats": 30, "snapshots": 10}
 
 
-def meta(request: Request, snapshot_id: int | None = None, **further: Any) -> dict[str, Any]:
-    """Return what every answer says of itself; the snapshot's id is text where it was read from one.
+def meta(request: Request, view: View | None = None, **further: Any) -> dict[str, Any]:
+    """Return what every answer says of itself: the snapshot that it was read from, and since when that is served.
 
-    A snapshot's id has more digits than a number of JSON can be trusted with.
+    A snapshot's id is text: it has more digits than a number of JSON can be trusted with.
     """
     document: dict[str, Any] = {"correlation_id": request.state.correlation_id, "timestamp": instant(), **further}
-    document["snapshot_id"] = None if snapshot_id is None else str(snapshot_id)
+    known = view is not None and view.snapshot_id is not None
+    document["snapshot_id"] = str(view.snapshot_id) if view is not None and known else None
+    document["loaded_at"] = view.loaded_at if view is not None and known else None
     return document
 
 
@@ -32,7 +37,10 @@ def answer(data: Any, about: dict[str, Any], *, kind: str | None = None, **furth
     body = orjson.dumps({"success": True, "data": data, **further, "meta": about})
     age = _AGES.get(kind or "")
     cache = "no-store" if age is None else f"private, max-age={age}"
-    return Response(body, media_type="application/json", headers={"Cache-Control": cache})
+    headers = {"Cache-Control": cache}
+    if about["loaded_at"] is not None:
+        headers["X-Loaded-At"] = about["loaded_at"]
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def attachment(content: bytes, media_type: str, name: str, records: int, **headers: str) -> Response:

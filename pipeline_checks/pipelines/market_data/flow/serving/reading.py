@@ -46,7 +46,7 @@ def reading(views: Views, tail: Tail, iceberg: IcebergSettings) -> APIRouter:
         rows = asking.select(views, view, wanted, query.limit + 1)
         listed = asking.documents(rows.head(query.limit))
         place = page(query.limit, 0, rows.height > query.limit)
-        return answer(listed, meta(request, view.snapshot_id), kind="trades", pagination=place)
+        return answer(listed, meta(request, view), kind="trades", pagination=place)
 
     @router.get("/v1/trades/recent")
     def recent(request: Request, query: Annotated[RecentQuery, Query()]) -> Response:
@@ -63,7 +63,7 @@ def reading(views: Views, tail: Tail, iceberg: IcebergSettings) -> APIRouter:
             "start_time": _text(begin),
             "end_time": _text(now),
         }
-        about = meta(request, view.snapshot_id, query=asked, from_topic=len(waiting))
+        about = meta(request, view, query=asked, from_topic=len(waiting))
         place = page(query.limit, 0, rows.height > query.limit)
         listed = asking.documents(rows.head(query.limit))
         return answer(listed, about, kind="trades", pagination=place)
@@ -71,7 +71,7 @@ def reading(views: Views, tail: Tail, iceberg: IcebergSettings) -> APIRouter:
     @router.get("/v1/quotes")
     def quotes(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
         place = page(query.limit, 0, False)
-        return answer([], meta(request, views.newest().snapshot_id), kind="quotes", pagination=place)
+        return answer([], meta(request, views.newest()), kind="quotes", pagination=place)
 
     @router.get("/v1/summary/{symbol}/{date}")
     def summary(
@@ -81,14 +81,14 @@ def reading(views: Views, tail: Tail, iceberg: IcebergSettings) -> APIRouter:
         found = day_summary(views, view, symbol, date, query.exchange)
         if found is None:
             raise ApiError(404, "NOT_FOUND", f"there are no trades of {symbol} on {date}")
-        return answer(found, meta(request, view.snapshot_id), kind="summary")
+        return answer(found, meta(request, view), kind="summary")
 
     @router.get("/v1/symbols")
     def symbols(request: Request, query: Annotated[ExchangeQuery, Query()]) -> Response:
         view = views.newest()
         pairs = _symbols(views, view)
         found = sorted({s for e, s in pairs if query.exchange in (None, e.upper())})
-        return answer(found, meta(request, view.snapshot_id), kind="symbols")
+        return answer(found, meta(request, view), kind="symbols")
 
     @router.get("/v1/stats")
     def stats(request: Request, query: Annotated[NoQuery, Query()]) -> Response:
@@ -101,15 +101,15 @@ def reading(views: Views, tail: Tail, iceberg: IcebergSettings) -> APIRouter:
             "quotes_count": 0,
             "error": views.problem,
         }
-        return answer(data, meta(request, view.snapshot_id), kind="stats")
+        return answer(data, meta(request, view), kind="stats")
 
     @router.get("/v1/snapshots")
     def snapshots(request: Request, query: Annotated[SnapshotsQuery, Query()]) -> Response:
         if query.table not in ("trades", "quotes"):
             raise ApiError(400, "INVALID_TABLE", "the table must be trades or quotes")
         view = views.newest()
-        listed = [] if query.table == "quotes" else _snapshots(view, query.limit)
-        return answer(listed, meta(request, view.snapshot_id), kind="snapshots", table_name=query.table)
+        listed = [] if query.table == "quotes" else _snapshots(views, view, query.limit)
+        return answer(listed, meta(request, view), kind="snapshots", table_name=query.table)
 
     return router
 
@@ -139,12 +139,13 @@ def _rows(views: Views, view: View) -> int:
     return view.rows
 
 
-def _snapshots(view: View, limit: int) -> list[dict[str, Any]]:
+def _snapshots(views: Views, view: View, limit: int) -> list[dict[str, Any]]:
     found = sorted(view.table.metadata.snapshots, key=lambda s: s.sequence_number or 0, reverse=True)
     return [
         {
             "snapshot_id": str(s.snapshot_id),
             "timestamp": _text(datetime.fromtimestamp(s.timestamp_ms / 1000, UTC)),
+            "served_at": views.served_at(s.snapshot_id),
             "manifest_list": s.manifest_list,
             "summary": {"operation": s.summary.operation.value, **s.summary.additional_properties} if s.summary else {},
         }

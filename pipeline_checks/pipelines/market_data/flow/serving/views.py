@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline_checks.clients.lake import translated
 from pipeline_checks.model.errors import PipelineChecksError
-from pipeline_checks.pipelines.market_data.flow.serving.errors import ApiError, unavailable
+from pipeline_checks.pipelines.market_data.flow.serving.errors import ApiError, instant, unavailable
 from pipeline_checks.pipelines.market_data.flow.serving.files import DataFile, FileRows, data_files
 from pipeline_checks.pipelines.market_data.flow.table.covers import Covers, newest
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _POLL: Final = 0.2
 _KEPT: Final = 16
+_REMEMBERED: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class View:
     snapshot: Snapshot | None
     files: tuple[DataFile, ...]
     covers: Covers
+    loaded_at: str
+    """Since when it can be asked for."""
     answers: dict[Any, Any] = field(default_factory=dict)
     """What was computed of this snapshot already."""
 
@@ -69,6 +72,7 @@ class Views:
         self._location = ""
         self._problem: str | None = "the table has not been loaded yet"
         self._older: OrderedDict[int, View] = OrderedDict()
+        self._served: OrderedDict[int, str] = OrderedDict()
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -84,6 +88,10 @@ class Views:
     def problem(self) -> str | None:
         """Why the table cannot be read, None while it can."""
         return self._problem
+
+    def served_at(self, snapshot_id: int) -> str | None:
+        """Return since when a snapshot was the newest one here, None when it never was."""
+        return self._served.get(snapshot_id)
 
     def newest(self) -> View:
         """Return the newest snapshot's view; raises ApiError when the table cannot be read."""
@@ -121,11 +129,11 @@ class Views:
 
     def _view(self, table: Table, snapshot: Snapshot | None) -> View:
         if snapshot is None:
-            return View(table, None, (), {})
+            return View(table, None, (), {}, instant())
         with translated("planning the snapshot"):
             files = data_files(table, snapshot.snapshot_id)
         known = [s for s in table.metadata.snapshots if (s.sequence_number or 0) <= (snapshot.sequence_number or 0)]
-        return View(table, snapshot, files, newest(known, self._topic)[0])
+        return View(table, snapshot, files, newest(known, self._topic)[0], instant())
 
     def look(self) -> bool:
         """Load the newest snapshot when there is another one; whether there was."""
@@ -137,6 +145,10 @@ class Views:
             table = self._catalog.load_table(self._identifier)
         view = self._view(table, table.current_snapshot())
         self._newest, self._location, self._problem = view, table.metadata_location, None
+        if view.snapshot_id is not None:
+            self._served.setdefault(view.snapshot_id, view.loaded_at)
+            while len(self._served) > _REMEMBERED:
+                self._served.popitem(last=False)
         return True
 
     def _newest_location(self) -> str:
