@@ -38,11 +38,15 @@ $(STAMP): $(LOCKS)
 run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
 	$(BIN)/pipeline-checks run cdc --json reports/cdc.json --junit reports/cdc.junit.xml --markdown reports/cdc.md $(ARGS)
 
+# Tests that need no services run side by side; those that share a stack run one after the other.
+UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py pipeline_checks
+
 test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT)
+	$(BIN)/python -m pytest pipeline_checks_tests $(addprefix --ignore=,$(UNIT)) $(ARGS)
 
 unit: $(STAMP) ## Run the tests that need no services and no commands of others
-	$(BIN)/python -m pytest pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(ARGS)
 
 lint: $(STAMP) ## Check style and imports
 	$(BIN)/ruff check $(SOURCES)
