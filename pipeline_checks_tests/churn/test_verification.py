@@ -215,7 +215,7 @@ def test_a_killed_consumer_that_is_started_again_leaves_no_trace(
 def test_twenty_kills_at_any_point(
     delivery: str, programs: Programs, topics: Topics, tmp_path: Path, model_path: Path
 ) -> None:
-    """In transactions nothing is lost or doubled; without, what came again is found and stays within one batch a kill."""
+    """In transactions nothing is lost or doubled; without, what came again is found: at most one batch a kill."""
     kills, batch, path = 20, 25, tmp_path / "many" / "customers.csv"
     dataset.write(path, customers(4000, 6))
     assert programs.produce_all(topics, path).code == 0
