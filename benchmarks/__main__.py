@@ -26,6 +26,7 @@ BENCHMARKS = {
     "churn_checks": "churn_checks:measure_churn_checks",
     "churn": "churn:measure_churn",
     "market_data": "market_data:measure_market_data",
+    "market_checks": "market_checks:measure_market_checks",
 }
 """What `make bench` measures: about a quarter of an hour on two quiet cores."""
 LARGE = {

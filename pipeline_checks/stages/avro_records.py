@@ -5,7 +5,6 @@ The value of a record is a byte 0, the schema's id in four bytes, and the encode
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.schema import Schema
 from pipeline_checks.stages.avro_schema import AvroField, fields_of, reported_schema
+from pipeline_checks.stages.avro_single import HEAD, as_columns, read_one
 from pipeline_checks.stages.connect_schema import ConnectField
 from pipeline_checks.stages.event_batch import EventGroup, EventTable, Malformed, event_schema
 from pipeline_checks.stages.event_values import convert
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from pipeline_checks.stages.schema_registry import SchemaRegistry
 
-_HEAD = 5
 _CHUNK = 65_536
 """Records decoded side by side."""
 
@@ -125,8 +124,8 @@ class AvroRecords:
         buffer = np.frombuffer(b"".join(v for v in values if v) + b"\0" * 16, np.uint8)
         begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         is_null = np.fromiter((v is None for v in values), np.bool_, len(values))
-        has_head = (lengths >= _HEAD) & (buffer[begin] == 0)
-        head = buffer[np.minimum(begin[:, None] + np.arange(1, _HEAD), len(buffer) - 1)].astype(np.int64)
+        has_head = (lengths >= HEAD) & (buffer[begin] == 0)
+        head = buffer[np.minimum(begin[:, None] + np.arange(1, HEAD), len(buffer) - 1)].astype(np.int64)
         ids = np.where(has_head, (head << np.array([24, 16, 8, 0])).sum(axis=1), -1)
         made = [self._beside(places, is_null, events.TOMBSTONE, columns)]
         for number in np.unique(ids[~is_null]).tolist():
@@ -136,7 +135,7 @@ class AvroRecords:
                 self._refuse(np.flatnonzero(chosen), places, lengths, known, result)
                 made.append(self._beside(places, chosen, events.MALFORMED, columns))
                 continue
-            spans = (buffer, begin + _HEAD, begin + lengths)
+            spans = (buffer, begin + HEAD, begin + lengths)
             made += self._of_schema(known, chosen, spans, values, places, columns, key, result)
         return [table for table in made if table.num_rows]
 
@@ -188,7 +187,7 @@ class AvroRecords:
             keep = np.flatnonzero(~cursor.bad)
             kept = decoded if len(keep) == len(rows) else {n: a.take(keep) for n, a in decoded.items()}
             made.append(self._rows(kept, good, places, columns, key, result))
-        single = [(int(i), _read_one(values[int(i)] or b"", schema)) for i in rows[cursor.bad]]
+        single = [(int(i), read_one(values[int(i)] or b"", schema)) for i in rows[cursor.bad]]
         wrong = [(i, told) for i, told in single if isinstance(told, str)]
         for i, told in wrong:
             lengths = np.array([len(v or b"") for v in values])
@@ -200,7 +199,7 @@ class AvroRecords:
         if images:
             rest = np.zeros(len(chosen), np.bool_)
             rest[[i for i, _ in images]] = True
-            made.append(self._rows(_images(images, fields), rest, places, columns, key, result))
+            made.append(self._rows(as_columns(images, fields), rest, places, columns, key, result))
         return made
 
     def _rows(
@@ -292,35 +291,3 @@ def _typed(array: pyarrow.Array | None, type_: LogicalType, number: int) -> tupl
     except pa.ArrowException:
         converted = convert(array.to_pylist(), type_, None)
         return converted.array, converted.unconvertible
-
-
-def _read_one(value: bytes, schema: Any) -> dict[str, Any] | str:
-    """Return the row of one record, or why it cannot be read."""
-    from fastavro import schemaless_reader
-
-    stream = io.BytesIO(value[_HEAD:])
-    try:
-        row = schemaless_reader(stream, schema, None)
-    except Exception as problem:  # the library meets broken bytes with errors of many kinds
-        text = str(problem).splitlines()[0][:160] if str(problem) else type(problem).__name__
-        return f"the bytes are no record of the schema: {text}"
-    left = len(value) - _HEAD - stream.tell()
-    if left:
-        return f"{left} bytes are left behind the record"
-    return row if isinstance(row, dict) else "the value is not a record"
-
-
-def _images(images: Sequence[tuple[int, dict[str, Any]]], fields: Sequence[AvroField]) -> dict[str, pyarrow.Array]:
-    """Rows that were read one by one, as columns; nested values as JSON text."""
-    import orjson
-    import pyarrow as pa
-
-    def plain(value: Any) -> Any:
-        return orjson.dumps(value, default=str).decode() if isinstance(value, list | dict) else value
-
-    found = {}
-    for field in fields:
-        values = [plain(row.get(field.name)) for _, row in images]
-        target = to_arrow(field.type)
-        found[field.name] = pa.array(values, target) if field.type.name != "json" else pa.array(values)
-    return found

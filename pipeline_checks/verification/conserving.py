@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.conservation import ConservationDifference, PartitionLag, RecordPlace
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 LEAST_RECORDS_OF_A_RANGE = 20
 """From how many records on, all lost behind each other, one finding tells them all."""
 _OUTPUTS, _LOST, _RUN, _KNOWN, _FLOOR = "__outputs", "__lost", "__run", "__known", "__floor"
+_BEGIN, _PINNED, _END, _WHY = "__begin", "__pinned", "__end", "__why"
 
 
 def conservation(pipeline: Pipeline, pinner: Pinner, group: StageDeclaration) -> ConservationDifference:
@@ -59,7 +60,7 @@ def conservation(pipeline: Pipeline, pinner: Pinner, group: StageDeclaration) ->
     made = output_records(pinner, stages, topics)
     joined = made.join(given.select(*SOURCE, SOURCE_KEY, IN_CUT, _KNOWN), on=SOURCE, how="left")
     of_cut = joined.filter(pl.col(IN_CUT).fill_null(False))
-    strays, unknown, later = _strays(pinner, topics, joined)
+    strays, unexpected, unknown, later = _strays(pinner, topics, joined)
     counts = of_cut.group_by(SOURCE).agg(pl.len().alias(_OUTPUTS))
     inputs = given.filter(pl.col(IN_CUT))
     lost = inputs.join(counts, on=SOURCE, how="anti")
@@ -75,8 +76,8 @@ def conservation(pipeline: Pipeline, pinner: Pinner, group: StageDeclaration) ->
         ranges=tuple(ranges),
         repeated_total=repeated.height,
         repeated=_repeated(pinner, topics, of_cut, repeated.head(KEY_SAMPLE)),
-        unexpected_total=len(strays),
-        unexpected=tuple(strays[:KEY_SAMPLE]),
+        unexpected_total=unexpected,
+        unexpected=tuple(strays),
         unknown=expired + unknown,
         later=later,
     )
@@ -111,42 +112,63 @@ def _behind(frame: polars.DataFrame, partition: int, committed: int, end: int) -
 
 def _strays(
     pinner: Pinner, topics: Sequence[StageDeclaration], joined: polars.DataFrame
-) -> tuple[list[tuple[RecordPlace, str]], int, int]:
-    """Return outputs that name no input that ever was, how many name one that has expired, and one behind the cut."""
+) -> tuple[list[tuple[RecordPlace, str]], int, int, int]:
+    """Return some outputs that name no input that ever was, how many do, how many name one that has expired, and how
+    many one behind the cut."""
     import polars as pl
 
-    ends: dict[str, dict[int, int]] = {}
-    begins: dict[str, dict[int, int]] = {}
-    for topic in topics:  # asked after the outputs were pinned: their inputs are all there
-        name = pinner.history(topic.name).topic
-        now = pinner.reader(topic).reached()
-        ends[name] = now.position.partitions(name) if isinstance(now.position, OffsetsPosition) else {}
-        begins[name] = pinner.history(topic.name).begin
-    lost = joined.filter(pl.col(_KNOWN).is_null()).sort(STAGE, PARTITION, OFFSET)
+    lost = joined.filter(pl.col(_KNOWN).is_null())
     later = joined.filter(~pl.col(IN_CUT)).height
-    strays, unknown = [], 0
-    for row in lost.iter_rows(named=True):
-        topic, partition, offset = row[SOURCE_TOPIC], row[SOURCE_PARTITION], row[SOURCE_OFFSET]
-        if topic is None or partition is None or offset is None:
-            strays.append((output_place(row), "it does not say what it was made of"))
-        elif topic not in ends or partition not in ends[topic] or not 0 <= offset < ends[topic][partition]:
-            why = f"there is no {topic} partition {partition} offset {offset}"
-            strays.append((output_place(row), why))
-        elif offset < begins[topic].get(partition, 0):
-            unknown += 1
-        elif offset >= _pinned_end(pinner, topics, topic, partition):
-            later += 1
-        else:
-            strays.append((output_place(row), f"at {topic} partition {partition} offset {offset} is no record"))
-    return strays, unknown, later
+    if not lost.height:
+        return [], 0, 0, later
+    bounds = pl.DataFrame(
+        [bound for topic in topics for bound in _bounds(pinner, topic)],
+        schema={**{c: lost.schema[c] for c in SOURCE[:2]}, _BEGIN: pl.Int64, _PINNED: pl.Int64, _END: pl.Int64},
+        orient="row",
+    )
+    offset = pl.col(SOURCE_OFFSET)
+    placed = lost.join(bounds, on=SOURCE[:2], how="left").with_columns(
+        pl.when(pl.any_horizontal(pl.col(c).is_null() for c in SOURCE))
+        .then(pl.lit(_UNSAID))
+        .when(pl.col(_END).is_null() | (offset < 0) | (offset >= pl.col(_END)))
+        .then(pl.lit(_NOWHERE))
+        .when(offset < pl.col(_BEGIN))
+        .then(pl.lit(_EXPIRED))
+        .when(offset >= pl.col(_PINNED))
+        .then(pl.lit(_LATER))
+        .otherwise(pl.lit(_NO_RECORD))
+        .alias(_WHY)
+    )
+    strays = placed.filter(pl.col(_WHY).is_in(list(_SENTENCES))).sort(STAGE, PARTITION, OFFSET)
+    counts = dict(placed.group_by(_WHY).agg(pl.len()).iter_rows())
+    told = [(output_place(row), _sentence(row)) for row in strays.head(KEY_SAMPLE).iter_rows(named=True)]
+    return told, strays.height, counts.get(_EXPIRED, 0), later + counts.get(_LATER, 0)
 
 
-def _pinned_end(pinner: Pinner, topics: Sequence[StageDeclaration], topic: str, partition: int) -> int:
-    for stage in topics:
-        position = pinner.settled(stage).position
-        if pinner.history(stage.name).topic == topic and isinstance(position, OffsetsPosition):
-            return position.next_offset(topic, partition)
-    return 0
+_UNSAID, _NOWHERE, _NO_RECORD, _EXPIRED, _LATER = "unsaid", "nowhere", "no_record", "expired", "later"
+_SENTENCES = {
+    _UNSAID: "it does not say what it was made of",
+    _NOWHERE: "there is no {place}",
+    _NO_RECORD: "at {place} is no record",
+}
+"""Why an output is of nothing."""
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    place = f"{row[SOURCE_TOPIC]} partition {row[SOURCE_PARTITION]} offset {row[SOURCE_OFFSET]}"
+    return _SENTENCES[row[_WHY]].format(place=place)
+
+
+def _bounds(pinner: Pinner, topic: StageDeclaration) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield for each partition the first offset retained, where it was pinned, and where it ends now.
+
+    Asked after the outputs were pinned: their inputs are all there.
+    """
+    name, begin = pinner.history(topic.name).topic, pinner.history(topic.name).begin
+    pinned, now = pinner.settled(topic).position, pinner.reader(topic).reached().position
+    if isinstance(pinned, OffsetsPosition) and isinstance(now, OffsetsPosition):
+        for partition, end in now.partitions(name).items():
+            yield name, partition, begin.get(partition, 0), pinned.next_offset(name, partition), end
 
 
 def _told(

@@ -8,38 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline_checks.model.clock import Deadline, now
-from pipeline_checks.model.errors import PipelineChecksError, TransientError
-from pipeline_checks.model.events import APPEND_TIME, OFFSET, OP, PARTITION, ROW_OPERATIONS
+from pipeline_checks.model.events import OFFSET, PARTITION
 from pipeline_checks.model.kinds import LEDGER_KINDS, TOPIC_KINDS
-from pipeline_checks.model.measure import (
-    KEY_SAMPLE,
-    CoverageState,
-    DuplicateSample,
-    KeyDifference,
-    KeyPlace,
-    RowDifference,
-)
+from pipeline_checks.model.measure import KEY_SAMPLE, DuplicateSample, KeyDifference, KeyPlace, RowDifference
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
-from pipeline_checks.stages.feed_pinned import ENTRY, SENT_AT, TIMES_SENT, PinnedFeed
+from pipeline_checks.stages.feed_pinned import ENTRY, TIMES_SENT, PinnedFeed
 from pipeline_checks.values.json_values import to_json_value
-from pipeline_checks.verification.history import IN_CUT, TopicHistory
+from pipeline_checks.verification.fed_records import (
+    COPIES,
+    doubled_records,
+    keyed_entries,
+    keyed_records,
+    row_events,
+    sample_of,
+)
+from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.row_comparison import compare_sides
-from pipeline_checks.verification.row_forms import Forms, forms_between
+from pipeline_checks.verification.row_forms import Forms
 from pipeline_checks.verification.row_sides import Side
 from pipeline_checks.verification.settled import Settled
 
 if TYPE_CHECKING:
     import polars
     import pyarrow
-
-_COPIES = "__copies"
 
 
 def ledger_of(pipeline: Pipeline, topic: StageDeclaration) -> StageDeclaration | None:
@@ -74,12 +70,12 @@ class FedTopic:
     @cached_property
     def _records(self) -> polars.DataFrame:
         """The records about rows: their keys, and where they stand."""
-        return _records_of(self.history, self.forms)
+        return keyed_records(self.history, self.forms)
 
     @cached_property
     def _entries(self) -> polars.DataFrame:
         """The entries known later: their keys, and how often they were sent."""
-        return _entries_of(self.later.entries(), self.forms)
+        return keyed_entries(self.later.entries(), self.forms)
 
     def keys(self) -> KeyDifference:
         """Return which entries are missing, and which records are of no entry."""
@@ -113,7 +109,7 @@ class FedTopic:
     def rows(self) -> RowDifference:
         """Return which records have other values than their entries; every copy of an entry is looked at."""
         own = self.forms.own
-        events = _row_events(self.history, own.reads)
+        events = row_events(self.history, own.reads)
         table = events.to_arrow()
         places = own.keyed(events).hstack(events.select(PARTITION, OFFSET))
         found = Side(
@@ -137,9 +133,9 @@ class FedTopic:
         told = doubled.join(self._entries, on=names, how="left", nulls_equal=True, maintain_order="left")
         # Of one that was never sent one record is right: a gap that was repaired.
         sent = pl.col(TIMES_SENT).fill_null(0).clip(lower_bound=1)
-        too_many = told.with_columns((pl.col(_COPIES) - sent).clip(lower_bound=0).alias("__surplus"))
+        too_many = told.with_columns((pl.col(COPIES) - sent).clip(lower_bound=0).alias("__surplus"))
         surplus = int(too_many.get_column("__surplus").sum() or 0)
-        again = int((doubled.get_column(_COPIES) - 1).sum() or 0) - surplus
+        again = int((doubled.get_column(COPIES) - 1).sum() or 0) - surplus
         wrong = too_many.filter(pl.col("__surplus") > 0).sort(names)
         return sample_of(
             wrong, names, self.history.topic, surplus, {"exchange_resend": again, "producer_retry": surplus}
@@ -150,9 +146,9 @@ class FedTopic:
         import polars as pl
 
         names = self._names
-        copies = self._records.group_by(names).len(_COPIES)
+        copies = self._records.group_by(names).len(COPIES)
         both = self._entries.join(copies, on=names, how="left", nulls_equal=True)
-        sent, found = pl.col(TIMES_SENT), pl.col(_COPIES).fill_null(0).cast(pl.Int64)
+        sent, found = pl.col(TIMES_SENT), pl.col(COPIES).fill_null(0).cast(pl.Int64)
         missing = both.select((sent - found).clip(lower_bound=0).sum()).item()
         repaired = both.filter((sent == 0) & (found > 0)).height
         return {
@@ -171,219 +167,6 @@ class FedTopic:
 
     def _position(self, partition: int, offset: int) -> OffsetsPosition:
         return OffsetsPosition.of({self.history.topic: {partition: offset}})
-
-
-class FedTopicWatch:
-    """Looks at a topic until everything of the cut is in it, or its deadline has passed."""
-
-    def __init__(self, topic: StageDeclaration, feed: Settled) -> None:
-        self._topic, self._feed = topic, feed
-        assert isinstance(feed.pinned, PinnedFeed)
-        self.cut: PinnedFeed = feed.pinned
-        self.forms = forms_between(topic, feed.declaration)
-
-    @cached_property
-    def _owed(self) -> polars.DataFrame:
-        return _entries_of(self.cut.rows(), self.forms)
-
-    @property
-    def owed(self) -> int:
-        """How many entries of the cut were sent."""
-        return self._owed.height
-
-    def missing(self, history: TopicHistory) -> polars.DataFrame:
-        """Return the entries of the cut that are not in the topic, with ``overtaken``: one sent later of the same
-        sequence is there, so that it will not come."""
-        names = [c.name for c in self.forms.own.key]
-        records = _records_of(history, self.forms)
-        return self._owed.join(records.select(names).unique(), on=names, how="anti", nulls_equal=True)
-
-    def judged(self, history: TopicHistory, missing: polars.DataFrame, at: datetime) -> _Missing:
-        """Return what is to be thought of missing entries at an instant."""
-        import polars as pl
-
-        names = [c.name for c in self.forms.own.key]
-        records = _records_of(history, self.forms)
-        group = names[:-1]
-        arrived = self._owed.join(records.select(names).unique(), on=names, how="semi", nulls_equal=True)
-        newest = (
-            arrived.group_by(group).agg(pl.col(ENTRY).max().alias("__newest"))
-            if group
-            else arrived.select(pl.col(ENTRY).max().alias("__newest"))
-        )
-        if group:
-            told = missing.join(newest, on=group, how="left", nulls_equal=True)
-        else:
-            told = missing.join(newest, how="cross")
-        overtaken = (pl.col("__newest") > pl.col(ENTRY)).fill_null(False)
-        told = told.with_columns(overtaken.alias("__overtaken"))
-        unknown = told.clear()
-        since = _retained_since(history)
-        if since is not None:
-            unknown = told.filter(pl.col(SENT_AT) < since)
-            told = told.filter(pl.col(SENT_AT) >= since)
-        limit = at - timedelta(seconds=self._topic.lag_limit)
-        is_late = pl.col(SENT_AT) < limit
-        lost = told.filter(pl.col("__overtaken") | is_late)
-        pending = told.filter(~pl.col("__overtaken"))
-        oldest = pending.get_column(SENT_AT).min()
-        lag = (at - oldest).total_seconds() if isinstance(oldest, datetime) else None
-        still_open = pending.filter(~is_late)
-        return _Missing(lost.select(names), unknown.select(names), still_open.select(names), pending.height, lag)
-
-
-@dataclass(frozen=True)
-class _Missing:
-    lost: polars.DataFrame
-    unknown: polars.DataFrame
-    open: polars.DataFrame
-    pending: int
-    lag: float | None
-
-    def coverage(self, feed: str, owed: int, waited: float) -> CoverageState:
-        """Return how far the topic is: what may still come keeps it from covering the cut."""
-        if not self.pending:
-            return CoverageState(True, 0.0, owed, waited)
-        reason = f"{self.pending:,} of {owed:,} entries that {feed} has sent are not there"
-        return CoverageState(False, self.lag, owed, waited, reason)
-
-
-def settle_fed_topic(
-    topic: StageDeclaration,
-    feed: Settled,
-    read: Any,
-    look_again: Any,
-    deadline: Deadline,
-) -> tuple[Settled, TopicHistory, FedTopic]:
-    """Wait until a topic holds what the ledger says to have been sent, and pin both.
-
-    Parameters
-    ----------
-    read:
-        Returns the pinned topic and its history as they are now.
-    look_again:
-        Returns the ledger as it is now.
-
-    Raises
-    ------
-    TransientError, TerminalError
-        When the topic or the ledger cannot be read.
-    """
-    watch = FedTopicWatch(topic, feed)
-    last: list[tuple[Any, TopicHistory, polars.DataFrame]] = []
-    problems: list[PipelineChecksError] = []
-
-    def look() -> bool:
-        try:
-            pinned, history = read()
-        except TransientError as problem:
-            problems[:] = [problem]
-            return False
-        missing = watch.missing(history)
-        last[:] = [(pinned, history, missing)]
-        return missing.height == 0
-
-    deadline.wait_until(look)
-    if not last:
-        raise problems[0] if problems else TransientError(f"{topic.name} did not answer")
-    pinned, history, missing = last[0]
-    told = watch.judged(history, missing, now())
-    coverage = told.coverage(feed.declaration.name, watch.owed, deadline.elapsed)
-    settled = Settled(topic, pinned, coverage)
-    fed = FedTopic(
-        settled, feed.declaration, history, watch.cut, look_again(), watch.forms, told.lost, told.unknown, told.open
-    )
-    return settled, history, fed
-
-
-def doubled_records(records: polars.DataFrame, names: Sequence[str]) -> polars.DataFrame:
-    """Return the keys with more than one record: how many, and the last place."""
-    import polars as pl
-
-    counted = records.group_by(names).agg(
-        pl.len().cast(pl.Int64).alias(_COPIES), pl.col(PARTITION).last(), pl.col(OFFSET).last()
-    )
-    return counted.filter(pl.col(_COPIES) > 1)
-
-
-def told_again(history: TopicHistory) -> DuplicateSample:
-    """Return the keys with records that are equal in every column: a producer wrote them twice.
-
-    Where nothing says how often a fact was told, one that was received twice is known by the time of its receipt.
-    """
-    import polars as pl
-
-    names = list(history.key)
-    doubled = doubled_records(_records(history.frame), names)
-    columns = [c for c in history.declaration.contract.columns if c not in names]
-    events = _row_events(history, columns).join(doubled.select(names), on=names, how="semi", nulls_equal=True)
-    different = (
-        events.select(*names, *columns).unique().group_by(names).agg(pl.len().cast(pl.Int64).alias("__different"))
-    )
-    told = doubled.join(different, on=names, how="left", nulls_equal=True)
-    told = told.with_columns((pl.col(_COPIES) - pl.col("__different")).alias("__surplus"))
-    surplus = int(told.get_column("__surplus").sum() or 0)
-    again = int((doubled.get_column(_COPIES) - 1).sum() or 0) - surplus
-    wrong = told.filter(pl.col("__surplus") > 0).sort(names)
-    explained = {"received_again": again, "producer_retry": surplus}
-    return sample_of(wrong, names, history.topic, surplus, explained)
-
-
-def sample_of(
-    wrong: polars.DataFrame, names: Sequence[str], topic: str, surplus: int, explained: dict[str, int]
-) -> DuplicateSample:
-    """Return doubled records as a sample, all of the class ``replayed``."""
-    first = list(wrong.head(KEY_SAMPLE).iter_rows(named=True))
-    return DuplicateSample(
-        wrong.height,
-        surplus,
-        tuple(({k: to_json_value(row[k]) for k in names}, int(row[_COPIES])) for row in first),
-        tuple("replayed" for _ in first),
-        tuple(OffsetsPosition.of({topic: {row[PARTITION]: row[OFFSET]}}) for row in first),
-        explained,
-    )
-
-
-def _row_events(history: TopicHistory, columns: Sequence[str]) -> polars.DataFrame:
-    return _records(history.rows(columns))
-
-
-def _records(events: polars.DataFrame) -> polars.DataFrame:
-    """The events about rows that the topic had when it was pinned; a table that is further has more of them read."""
-    import polars as pl
-
-    return events.filter(pl.col(OP).is_in(ROW_OPERATIONS) & pl.col(IN_CUT))
-
-
-def _records_of(history: TopicHistory, forms: Forms) -> polars.DataFrame:
-    """The keys of all records about rows in canonical form, and where they stand."""
-    events = _records(history.frame)
-    return forms.own.keyed(events).hstack(events.select(PARTITION, OFFSET))
-
-
-def _entries_of(entries: pyarrow.Table, forms: Forms) -> polars.DataFrame:
-    """The keys of entries in the form of the topic's, and what the ledger says of each."""
-    import polars as pl
-
-    form = forms.above
-    hashed = form.hashed(entries.select(list(form.reads)))
-    beside = pl.from_arrow(entries.select([ENTRY, SENT_AT, TIMES_SENT]))
-    assert isinstance(beside, pl.DataFrame)
-    return hashed.select([c.name for c in form.key]).hstack(beside)
-
-
-def _retained_since(history: TopicHistory) -> datetime | None:
-    """Return the instant before which records may have expired; None where the topic has lost none."""
-    import polars as pl
-
-    if history.is_whole:
-        return None
-    latest: list[datetime] = []
-    for partition, begin in history.begin.items():
-        if begin:
-            kept = history.frame.filter(pl.col(PARTITION) == partition).get_column(APPEND_TIME).min()
-            latest.append(kept if isinstance(kept, datetime) else now())
-    return max(latest, default=None)
 
 
 def _told(keys: polars.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.model.transactions import TransactionComparison, TransactionDifference
 from pipeline_checks.verification.balancing import balance, rejected, table_commits
 from pipeline_checks.verification.duplicate_classes import duplicate_classes
-from pipeline_checks.verification.fed_topic import told_again
+from pipeline_checks.verification.fed_records import told_again
 from pipeline_checks.verification.key_comparison import KeyComparer
 from pipeline_checks.verification.keyless import number_difference
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals

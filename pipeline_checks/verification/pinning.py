@@ -29,7 +29,8 @@ from pipeline_checks.verification import settle
 from pipeline_checks.verification.awaited_letters import are_letters, settle_letters
 from pipeline_checks.verification.copies import Copy, original_of, settle_copy
 from pipeline_checks.verification.coverage import required_offsets
-from pipeline_checks.verification.fed_topic import FedTopic, ledger_of, settle_fed_topic
+from pipeline_checks.verification.fed_settling import settle_fed_topic
+from pipeline_checks.verification.fed_topic import FedTopic, ledger_of
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.loaded_topic import await_rows, origin_of
 from pipeline_checks.verification.options import Options

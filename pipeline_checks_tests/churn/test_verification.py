@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -207,6 +208,39 @@ def test_a_killed_consumer_that_is_started_again_leaves_no_trace(
         killed.kill()
     assert programs.consume_all(topics, "--instance", "0", "--transaction-timeout-ms", "3000").code == 0
     assert unclean(checked(topics, path, model_path)) == {}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("delivery", ["transactional", "at-least-once"])
+def test_twenty_kills_at_any_point(
+    delivery: str, programs: Programs, topics: Topics, tmp_path: Path, model_path: Path
+) -> None:
+    """In transactions nothing is lost or doubled; without, what came again is found: at most one batch a kill."""
+    kills, batch, path = 20, 25, tmp_path / "many" / "customers.csv"
+    dataset.write(path, customers(4000, 6))
+    assert programs.produce_all(topics, path).code == 0
+    points = sorted(random.Random(delivery).sample(range(50, 3800), kills))
+    options = (
+        "--delivery",
+        delivery,
+        "--instance",
+        "0",
+        "--batch-size",
+        str(batch),
+        "--transaction-timeout-ms",
+        "3000",
+    )
+    for outputs in points:
+        killed = programs.consumer(topics, *options)
+        topics.wait_for_outputs(outputs)
+        killed.kill()
+    assert programs.consume_all(topics, *options, seconds=120).code == 0
+    result = checked(topics, path, model_path)
+    kinds = {(f.kind, f.detail) for f in findings(result)}
+    assert kinds <= (set() if delivery == "transactional" else {("duplicate", "replayed")})
+    made = next(c.judgement for c in result.checks if c.check == "conservation")
+    assert made.measures["missing"] == 0
+    assert made.measures["repeated"] <= kills * batch
 
 
 def rewind(topics: Topics, partition: int, offset: int) -> None:
