@@ -184,16 +184,18 @@ def _blamed(
     """Return the parts of a stretch, each with the stage at which it is first missing.
 
     ``before`` are the numbers of the stages before, the nearest first. What lies beyond the numbers that a stage has
-    is no gap there.
+    is no gap there, as it may have expired; then the one before it is asked.
     """
-    if not before or not before[0][1].len():
+    if not before:
         return [(first, last, name)]
+    if not before[0][1].len():
+        return _blamed(first, last, name, before[1:])
     above, numbers = before[0]
     least, most = int(numbers[0]), int(numbers[-1])
     inside = numbers.filter((numbers >= first) & (numbers <= last)).to_list()
     runs: list[tuple[int, int, str]] = []
     if first < least:
-        runs.append((first, min(last, least - 1), name))
+        runs += _blamed(first, min(last, least - 1), name, before[1:])
     expected = max(first, least)
     for number in [*inside, min(last, most) + 1]:
         if number > expected:
@@ -202,7 +204,7 @@ def _blamed(
             runs.append((number, number, name))
         expected = number + 1
     if last > most:
-        runs.append((max(first, most + 1), last, name))
+        runs += _blamed(max(first, most + 1), last, name, before[1:])
     return _merged(runs)
 
 
