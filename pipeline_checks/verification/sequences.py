@@ -38,16 +38,14 @@ def sequences(pipeline: Pipeline, pinner: Pinner, settled: Settled, measure: Seq
     by = [f"__by_{i}" for i in range(len(measure.by))]
     rows = _rows(pinner, settled, measure)
     ordered = rows if _is_ordered(stage) else None
-    held = [(s, _rows(pinner, pinner.settled(s), _promised(s)).select(*by, _NUMBER).unique()) for s in chain]
     segments = rows.with_columns(_segment(ordered, by)) if ordered is not None else rows.with_columns(_first_segment())
     missing = _missing(segments, by)
-    gaps = _gaps(missing, by, [(s.name, frame) for s, frame in held], stage.name, measure.by)
     wrong, restarts = _disorder(segments, by) if ordered is not None else (rows.clear(), rows.clear())
-    above = next(
-        ((s, f) for s, f in ((s, _rows(pinner, pinner.settled(s), _promised(s))) for s in chain if _is_ordered(s))),
-        None,
-    )
-    blamed = _blame_order(wrong, by, above, stage)
+    # The stages before are asked only of what is wrong here.
+    above = [(s, _rows(pinner, pinner.settled(s), _promised(s))) for s in chain if missing.height or wrong.height]
+    gaps = _gaps(missing, by, [(s.name, f.select(*by, _NUMBER).unique()) for s, f in above], stage.name, measure.by)
+    before = next(((s, f) for s, f in above if _is_ordered(s)), None)
+    blamed = _blame_order(wrong, by, before, stage)
     promised = [s for s in (stage, *pipeline.ancestors(stage)) if s.kind in LEDGER_KINDS]
     return Sequences(
         rows=rows.height,
