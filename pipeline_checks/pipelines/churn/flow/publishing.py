@@ -173,7 +173,12 @@ class TransactionalPublisher:
             self._producer = None
 
     def close(self) -> None:
-        """End an open transaction, unless that takes long."""
+        """End an open transaction, which would hold up its readers, unless that takes long."""
+        if self._producer is not None and self._open:
+            try:
+                self._persist("ending the transaction", self._producer.abort_transaction, _STEP_SECONDS)
+            except PublicationError as problem:
+                _log.warning("%s; it ends with its time", problem)
         self._drop()
 
 
