@@ -47,6 +47,8 @@ class BalanceCheck:
         measures |= {f"claimed_{n}": v for n, v in sums.claimed.items()}
         if sums.problem:
             return Judgement(Verdict.UNSETTLED, sums.problem, looked_at, measures)
+        if sums.expired:
+            return conclude(evidence, "it cannot add up", looked_at, doubts=(sums.expired,), measures=measures)
         equation = f"{_told(sums.given)} = {_told(sums.made)}"
         findings = []
         if sums.difference:

@@ -37,21 +37,25 @@ def list_(pipelines: tuple[str, ...], project: Path | None, json_file: str | Non
       pipeline-checks fault list cdc
     """
     from pipeline_checks.cli.output import table, write_json
-    from pipeline_checks.faults.catalogue import FAULTS
     from pipeline_checks.faults.injury import InjuryBook
+    from pipeline_checks.pipelines.parts import faults_of
     from pipeline_checks.verification.discovery import load_pipeline, load_pipelines
 
     found = [load_pipeline(name, project) for name in pipelines] or load_pipelines(project)
-    targets = [t for pipeline in found for t in _targets(pipeline)]
-    acts_on = {n: [f"{t.pipeline.name}.{t.name}" for t in targets if f.acts_on(t)] for n, f in FAULTS.items()}
+    faults = {name: fault for pipeline in found for name, fault in faults_of(pipeline).items()}
+    acts_on: dict[str, list[str]] = {name: [] for name in faults}
+    for pipeline in found:
+        targets, own = _targets(pipeline), faults_of(pipeline)
+        for name, fault in own.items():
+            acts_on[name] += [f"{t.pipeline.name}.{t.name}" for t in targets if fault.acts_on(t)]
     injuries = list(InjuryBook())
     if json_file is not None:
-        entries = [{"name": n, "description": f.description, "acts_on": acts_on[n]} for n, f in FAULTS.items()]
+        entries = [{"name": n, "description": f.description, "acts_on": acts_on[n]} for n, f in faults.items()]
         open_ = [{"id": i.id, "fault": i.fault, "pipeline": i.pipeline, "target": i.target} for i in injuries]
         write_json({"schema_version": 1, "faults": entries, "injuries": open_}, json_file)
     if json_file == "-":
         return
-    rows = [(n, str(len(acts_on[n])), f.description) for n, f in FAULTS.items()]
+    rows = [(n, str(len(acts_on[n])), f.description) for n, f in faults.items()]
     click.echo(table(("FAULT", "TARGETS", "DOES"), rows))
     if injuries:
         click.echo(table(("INJURY", "FAULT", "AT"), [(i.id, i.fault, f"{i.pipeline}.{i.target}") for i in injuries]))
@@ -70,11 +74,12 @@ def inject_(fault: str, target: str, project: Path | None, json_file: str | None
       pipeline-checks fault inject doubled_rows cdc.iceberg_customers
     """
     from pipeline_checks.cli.output import write_json
-    from pipeline_checks.faults.catalogue import fault as fault_named
     from pipeline_checks.faults.fault import inject
     from pipeline_checks.faults.injury import InjuryBook
+    from pipeline_checks.pipelines.parts import fault_of
 
-    injury = inject(fault_named(fault), _target(target, project), InjuryBook())
+    at = _target(target, project)
+    injury = inject(fault_of(at.pipeline, fault), at, InjuryBook())
     if json_file is not None:
         shown = {k: v for k, v in injury.to_json().items() if k != "undo"}
         write_json({"schema_version": 1, "injury": shown}, json_file)
@@ -93,9 +98,9 @@ def undo_(injuries: tuple[str, ...], everything: bool, project: Path | None) -> 
     Example:
       pipeline-checks fault undo --all
     """
-    from pipeline_checks.faults.catalogue import fault as fault_named
     from pipeline_checks.faults.fault import undo
     from pipeline_checks.faults.injury import InjuryBook
+    from pipeline_checks.pipelines.parts import fault_of
 
     if bool(injuries) == everything:
         raise click.UsageError("Name injuries (see `pipeline-checks fault list`), or give --all.")
@@ -103,7 +108,7 @@ def undo_(injuries: tuple[str, ...], everything: bool, project: Path | None) -> 
     chosen = list(book) if everything else [book.find(identity) for identity in injuries]
     for injury in reversed(chosen):
         target = _target(f"{injury.pipeline}.{injury.target}", project)
-        undo(fault_named(injury.fault), target, injury, book)
+        undo(fault_of(target.pipeline, injury.fault), target, injury, book)
         click.echo(f"undone: {injury.what}")
 
 

@@ -13,7 +13,6 @@ from pipeline_checks.faults.lake_faults import RowFault, TableFault
 from pipeline_checks.faults.service_faults import ConnectionsCut, Crashed, Frozen
 from pipeline_checks.faults.source_faults import Unpublished, UnseenWrite
 from pipeline_checks.faults.topic_faults import ExpiredRecords, RecordFault
-from pipeline_checks.model.errors import ConfigurationError
 
 _STATE = ("current",)
 
@@ -99,10 +98,3 @@ FAULTS: Final[dict[str, Fault]] = {
         *(CONNECTOR_PAUSED, CONNECTOR_STOPPED, RECONFIGURED, SECOND_SLOT, FROZEN, CRASHED, CONNECTIONS_CUT),
     )
 }
-
-
-def fault(name: str) -> Fault:
-    """Return the fault of that name; raises ConfigurationError listing the names when there is none."""
-    if name not in FAULTS:
-        raise ConfigurationError(f"there is no fault {name!r}.", next_step=f"Known: {', '.join(FAULTS)}.")
-    return FAULTS[name]

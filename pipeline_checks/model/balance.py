@@ -23,7 +23,7 @@ class Sums:
     """Value of ``Balance``: two sides of named numbers, whose sums must be equal.
 
     ``claimed`` are numbers that the writer says of itself, ``counted`` the same as they were found. ``problem`` says
-    why the sides could not be known.
+    why the sides are not known, ``expired`` why they can never be.
     """
 
     given: Mapping[str, int] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Sums:
     claimed: Mapping[str, int] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    expired: str = ""
 
     @property
     def difference(self) -> int:

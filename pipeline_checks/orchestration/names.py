@@ -12,6 +12,7 @@ ICONS = {
     "delta_table": {"deltalake", "table"},
     "iceberg_table": {"iceberg", "table"},
     "files": {"file"},
+    "feed_ledger": {"api"},
     "http_api": {"api"},
     "consumer_group": {"kafka"},
     "model_file": {"scikitlearn"},

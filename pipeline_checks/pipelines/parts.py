@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pipeline_checks.faults.expectation import Expectation
+    from pipeline_checks.faults.fault import Fault
     from pipeline_checks.faults.scenario import Scenario
     from pipeline_checks.stack.service import Service
 
@@ -92,6 +93,21 @@ def at_rest_of(pipeline: Pipeline) -> Expectation:
         return Expectation()
     told = getattr(_module(pipeline, "scenarios", pipeline.scenarios), "at_rest", None)
     return Expectation() if told is None else cast(Expectation, told())
+
+
+def faults_of(pipeline: Pipeline) -> dict[str, Fault]:
+    """Return every fault by name: those that any pipeline can have, and those of the pipeline's own scenarios."""
+    from pipeline_checks.faults.catalogue import FAULTS
+
+    return {**{s.fault.name: s.fault for s in scenarios_of(pipeline)}, **FAULTS}
+
+
+def fault_of(pipeline: Pipeline, name: str) -> Fault:
+    """Return the fault of that name; raises ConfigurationError listing the names when there is none."""
+    known = faults_of(pipeline)
+    if name not in known:
+        raise ConfigurationError(f"there is no fault {name!r}.", next_step=f"Known: {', '.join(known)}.")
+    return known[name]
 
 
 def _module(pipeline: Pipeline, field: str, name: str) -> ModuleType:

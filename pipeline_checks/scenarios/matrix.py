@@ -17,8 +17,7 @@ def render(document: Mapping[str, Any]) -> str:
     lines = [
         f"# Detection matrix of `{document['pipeline']}`",
         "",
-        "Written by the tests (`pipeline_checks_tests/scenarios`); `pipeline-checks scenario "
-        f"{document['pipeline']} --all --markdown FILE` writes it too.",
+        f"Written by the tests; `pipeline-checks scenario {document['pipeline']} --all --markdown FILE` writes it too.",
         "",
         "Each line is a damage that was done to the running pipeline, verified with every check of every stage, and"
         " undone. *Exact* says that each finding was the expected one - check, stage, blamed stage, kind, key -, that"

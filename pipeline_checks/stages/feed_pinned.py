@@ -46,6 +46,7 @@ class PinnedFeed:
         self.told = told
         self._reader = reader
         self._held: pyarrow.Table | None = None
+        self._sent: pyarrow.Table | None = None
 
     @property
     def has_ledger(self) -> bool:
@@ -78,9 +79,10 @@ class PinnedFeed:
         """Return the entries that were sent at least once; see ``entries`` for all."""
         from pyarrow import compute
 
-        table = self._table()
-        sent = table.filter(compute.greater(table.column(TIMES_SENT), 0))
-        return chosen(sent, columns, f"the ledger of {self._reader.declaration.name}")
+        if self._sent is None:
+            table = self._table()
+            self._sent = table.filter(compute.greater(table.column(TIMES_SENT), 0))
+        return chosen(self._sent, columns, f"the ledger of {self._reader.declaration.name}")
 
     def _schema(self) -> Measured:
         found = self.schema()

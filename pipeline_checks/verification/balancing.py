@@ -63,9 +63,10 @@ def _of_table(pipeline: Pipeline, pinner: Pinner, settled: Settled, letters: Sta
     if len(topics) != 1 or settled.covers is None:
         return Sums(problem="the table does not say which records it holds")
     history = pinner.history(topics[0].name)
-    if not history.is_whole:
-        return Sums(problem=f"records of {topics[0].name} have expired that the table may have been made of")
     below = history.below(history.frame, settled.covers)
+    if not history.is_whole:
+        gone = f"records of {topics[0].name} have expired that the table may have been made of"
+        return Sums({"records": below.height}, {"rows": _rows(settled)}, expired=gone)
     records = below.filter(pl.col(OP).is_in(ROW_OPERATIONS))
     distinct = records.select(list(history.key)).unique().height
     rows = _rows(settled)

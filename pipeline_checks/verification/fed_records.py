@@ -39,14 +39,14 @@ def keyed_records(history: TopicHistory, forms: Forms) -> polars.DataFrame:
 
 
 def keyed_entries(entries: pyarrow.Table, forms: Forms) -> polars.DataFrame:
-    """The keys of entries in the form of the topic's, and what the ledger says of each."""
+    """The keys and hashes of entries in the form of the topic's, and what the ledger says of each."""
     import polars as pl
 
     form = forms.above
     hashed = form.hashed(entries.select(list(form.reads)))
     beside = pl.from_arrow(entries.select([ENTRY, SENT_AT, TIMES_SENT]))
     assert isinstance(beside, pl.DataFrame)
-    return hashed.select([c.name for c in form.key]).hstack(beside)
+    return hashed.hstack(beside)
 
 
 def doubled_records(records: polars.DataFrame, names: Sequence[str]) -> polars.DataFrame:

@@ -13,7 +13,7 @@ from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.model.events import APPEND_TIME, PARTITION
 from pipeline_checks.model.measure import CoverageState
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
-from pipeline_checks.stages.feed_pinned import ENTRY, SENT_AT, PinnedFeed
+from pipeline_checks.stages.feed_pinned import ENTRY, SENT_AT, TIMES_SENT, PinnedFeed
 from pipeline_checks.verification.fed_records import keyed_entries, keyed_records
 from pipeline_checks.verification.fed_topic import FedTopic
 from pipeline_checks.verification.history import TopicHistory
@@ -34,8 +34,15 @@ class FedTopicWatch:
         self.forms = forms_between(topic, feed.declaration)
 
     @cached_property
+    def entries(self) -> polars.DataFrame:
+        """The entries of the cut, those that were never sent too."""
+        return keyed_entries(self.cut.entries(), self.forms)
+
+    @cached_property
     def _owed(self) -> polars.DataFrame:
-        return keyed_entries(self.cut.rows(), self.forms)
+        import polars as pl
+
+        return self.entries.filter(pl.col(TIMES_SENT) > 0)
 
     @property
     def owed(self) -> int:
@@ -143,8 +150,9 @@ def settle_fed_topic(
     assert isinstance(later, PinnedFeed)
     coverage = told.coverage(feed.declaration.name, watch.owed, deadline.elapsed)
     settled = Settled(topic, pinned, coverage)
+    known = watch.entries if later is watch.cut else None
     fed = FedTopic(
-        settled, feed.declaration, history, watch.cut, later, watch.forms, told.lost, told.unknown, told.open
+        settled, feed.declaration, history, watch.cut, later, watch.forms, told.lost, told.unknown, told.open, known
     )
     return settled, history, fed
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipeline_checks.engines.row_hashes import HASH
 from pipeline_checks.model.events import OFFSET, PARTITION
 from pipeline_checks.model.kinds import LEDGER_KINDS, TOPIC_KINDS
 from pipeline_checks.model.measure import KEY_SAMPLE, DuplicateSample, KeyDifference, KeyPlace, RowDifference
@@ -62,6 +63,8 @@ class FedTopic:
     lost: polars.DataFrame
     unknown: polars.DataFrame
     open: polars.DataFrame
+    known: polars.DataFrame | None = None
+    """The entries of ``later`` by their keys, where they are known already."""
 
     @property
     def _names(self) -> list[str]:
@@ -74,8 +77,8 @@ class FedTopic:
 
     @cached_property
     def _entries(self) -> polars.DataFrame:
-        """The entries known later: their keys, and how often they were sent."""
-        return keyed_entries(self.later.entries(), self.forms)
+        """The entries known later: their keys and hashes, and how often they were sent."""
+        return self.known if self.known is not None else keyed_entries(self.later.entries(), self.forms)
 
     def keys(self) -> KeyDifference:
         """Return which entries are missing, and which records are of no entry."""
@@ -120,7 +123,8 @@ class FedTopic:
         def told() -> pyarrow.Table:
             return entries.select(list(reads))
 
-        expected = Side.read(self.feed.name, self.forms.above, told, self.later.position)
+        hashes = self._entries.select([*self._names, HASH])
+        expected = Side(self.feed.name, self.forms.above, hashes, told, self.later.position)
         difference = compare_sides(self.forms, found, expected, [expected])
         return replace(difference, rows=found.hashes.height)
 

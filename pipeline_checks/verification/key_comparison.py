@@ -84,8 +84,8 @@ class KeyComparer:
         history = self._pinner.history(topic.name)
         source = self._pinner.source_of(table)
         if source is None or self._pinner.settled(topic).coverage.covers_cut is not True:
-            expected = keys.expected_in_table(history, None, covers, (topic.name,))
             found = read_keys(self._pinned(table), table.contract.key)
+            expected = _with_expired(keys.expected_in_table(history, None, covers, (topic.name,)), found, history)
             blame = KeyBlame(table.contract.key, history, covers, None)
             return keys.compare(found, expected, table.contract.key, blame)
         found, rows, proved = self._both_keys(settled, source, topic, history, covers)
@@ -122,6 +122,17 @@ class KeyComparer:
 
     def _pinned(self, stage: StageDeclaration) -> PinnedStage:
         return self._pinner.settled(stage).readable()
+
+
+def _with_expired(expected: keys.ExpectedKeys, found: polars.DataFrame, history: TopicHistory) -> keys.ExpectedKeys:
+    """Return what a table must hold with the keys about which the topic tells nothing, as their records are gone."""
+    if history.is_whole:
+        return expected
+    key = list(history.key)
+    told = history.values().select(key).unique()
+    held = found.rename(dict(zip(found.columns, key, strict=True))).unique().cast(dict(told.schema))  # type: ignore[arg-type]
+    unknown = held.join(told, on=key, how="anti", nulls_equal=True)
+    return replace(expected, unknown=unknown)
 
 
 def _record_difference(

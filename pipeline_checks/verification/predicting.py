@@ -56,17 +56,12 @@ def compare_predictions(
     given = _features(pinner, topics, scorer.features)
     both = made.join(given, on=SOURCE, how="inner", maintain_order="left").sort(PARTITION, OFFSET)
     both = _with_untold(pinner, topics, both, scorer)
-    rows = scorer.prepared(both)
-    with ThreadPoolExecutor(1) as beside:
-        second = beside.submit(scorer.walked, rows)
-        found = scorer.probabilities(rows)
-        walked = second.result()
-    distance = None if walked is None else float(abs(walked - found).max()) if len(found) else 0.0
+    found, distance = scored(scorer, scorer.prepared(both))
     judged = both.with_columns(
-        pl.Series(_EXPECTED, found),
-        pl.Series(_LABEL, found >= threshold).replace_strict(
-            {True: measure.positive, False: measure.negative}, return_dtype=pl.String
-        ),
+        found.alias(_EXPECTED),
+        (found >= threshold)
+        .replace_strict({True: measure.positive, False: measure.negative}, return_dtype=pl.String)
+        .alias(_LABEL),
     )
     wrong, counts = _wrong(pinner, topics, judged, measure)
     versions = _versions(pinner, topics, judged, measure, version)
@@ -79,6 +74,30 @@ def compare_predictions(
         wrong=wrong,
         versions=versions,
     )
+
+
+def scored(scorer: ModelScorer, rows: polars.DataFrame) -> tuple[polars.Series, float | None]:
+    """Return the probability of each row, and how far the second scorer is off at most.
+
+    Rows that are the same for the model are computed once, where that is worth it.
+    """
+    import polars as pl
+
+    distinct = rows.unique(maintain_order=True)
+    repeats = distinct.height * 2 <= rows.height
+    asked = distinct if repeats else rows
+    with ThreadPoolExecutor(1) as beside:
+        second = beside.submit(scorer.walked, asked)
+        found = scorer.probabilities(asked)
+        walked = second.result()
+    distance = None if walked is None else float(abs(walked - found).max()) if len(found) else 0.0
+    told = pl.Series(_EXPECTED, found, dtype=pl.Float64)
+    if repeats and rows.height:
+        both = distinct.with_columns(told)
+        told = rows.join(both, on=rows.columns, how="left", nulls_equal=True, maintain_order="left").get_column(
+            _EXPECTED
+        )
+    return told, distance
 
 
 def _scorer(pipeline: Pipeline, pinner: Pinner, name: str) -> tuple[ModelScorer, str, float]:

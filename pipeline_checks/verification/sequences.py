@@ -38,16 +38,14 @@ def sequences(pipeline: Pipeline, pinner: Pinner, settled: Settled, measure: Seq
     by = [f"__by_{i}" for i in range(len(measure.by))]
     rows = _rows(pinner, settled, measure)
     ordered = rows if _is_ordered(stage) else None
-    held = [(s, _rows(pinner, pinner.settled(s), _promised(s)).select(*by, _NUMBER).unique()) for s in chain]
     segments = rows.with_columns(_segment(ordered, by)) if ordered is not None else rows.with_columns(_first_segment())
     missing = _missing(segments, by)
-    gaps = _gaps(missing, by, [(s.name, frame) for s, frame in held], stage.name, measure.by)
     wrong, restarts = _disorder(segments, by) if ordered is not None else (rows.clear(), rows.clear())
-    above = next(
-        ((s, f) for s, f in ((s, _rows(pinner, pinner.settled(s), _promised(s))) for s in chain if _is_ordered(s))),
-        None,
-    )
-    blamed = _blame_order(wrong, by, above, stage)
+    # The stages before are asked only of what is wrong here.
+    above = [(s, _rows(pinner, pinner.settled(s), _promised(s))) for s in chain if missing.height or wrong.height]
+    gaps = _gaps(missing, by, [(s.name, f.select(*by, _NUMBER).unique()) for s, f in above], stage.name, measure.by)
+    before = next(((s, f) for s, f in above if _is_ordered(s)), None)
+    blamed = _blame_order(wrong, by, before, stage)
     promised = [s for s in (stage, *pipeline.ancestors(stage)) if s.kind in LEDGER_KINDS]
     return Sequences(
         rows=rows.height,
@@ -184,16 +182,18 @@ def _blamed(
     """Return the parts of a stretch, each with the stage at which it is first missing.
 
     ``before`` are the numbers of the stages before, the nearest first. What lies beyond the numbers that a stage has
-    is no gap there.
+    is no gap there, as it may have expired; then the one before it is asked.
     """
-    if not before or not before[0][1].len():
+    if not before:
         return [(first, last, name)]
+    if not before[0][1].len():
+        return _blamed(first, last, name, before[1:])
     above, numbers = before[0]
     least, most = int(numbers[0]), int(numbers[-1])
     inside = numbers.filter((numbers >= first) & (numbers <= last)).to_list()
     runs: list[tuple[int, int, str]] = []
     if first < least:
-        runs.append((first, min(last, least - 1), name))
+        runs += _blamed(first, min(last, least - 1), name, before[1:])
     expected = max(first, least)
     for number in [*inside, min(last, most) + 1]:
         if number > expected:
@@ -202,7 +202,7 @@ def _blamed(
             runs.append((number, number, name))
         expected = number + 1
     if last > most:
-        runs.append((max(first, most + 1), last, name))
+        runs += _blamed(max(first, most + 1), last, name, before[1:])
     return _merged(runs)
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline_checks.model.clock import Deadline, monotonic
+from pipeline_checks_tests.churn.forked import ForkedProcess
 from pipeline_checks_tests.churn.topics import Topics
-
-_FLOW = "pipeline_checks.pipelines.churn.flow"
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,8 @@ class Program:
         self._summary = folder / "summary.json"
         self._errors = folder / "stderr.txt"
         folder.mkdir(parents=True)
-        command = [sys.executable, "-m", f"{_FLOW}.{name}", *arguments]
-        command += ["--log-dir", str(folder), "--summary-file", str(self._summary)]
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=folder
-            )
+        options = ["--log-dir", str(folder), "--summary-file", str(self._summary)]
+        self.process = ForkedProcess(name, [*arguments, *options], folder, self._errors)
 
     @property
     def errors(self) -> str:

@@ -15,6 +15,7 @@ from pipeline_checks.engines import model_scoring
 from pipeline_checks.engines.model_scoring import ModelScorer
 from pipeline_checks.pipelines.churn.flow.features import feature_row, matrix
 from pipeline_checks.pipelines.churn.seed.customers import customers
+from pipeline_checks.verification.predicting import scored
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,16 @@ def test_numbers_are_read_from_text_and_what_is_none_is_missing(scorer: ModelSco
     assert as_text.equals(as_numbers)
     blank = scorer.prepared(frame([{**texts, "TotalCharges": "  "}, {**texts, "TotalCharges": "abc"}]))
     assert blank.get_column("TotalCharges").to_list() == [None, None]
+
+
+def test_rows_that_come_again_are_computed_once_and_told_each(scorer: ModelScorer) -> None:
+    few = scorer.prepared(frame([*customers(40, 31), {**customers(1, 31)[0], "TotalCharges": ""}]))
+    many = pl.concat([few, few.reverse(), few.sample(len(few), seed=1, shuffle=True)])
+    found, distance = scored(scorer, many)
+    assert (found.to_numpy() == scorer.probabilities(many)).all()
+    assert distance is not None and distance <= 1e-12
+    assert (scored(scorer, few)[0].to_numpy() == scorer.probabilities(few)).all()
+    assert scored(scorer, few.clear())[0].to_list() == []
 
 
 def test_no_row_has_no_prediction(scorer: ModelScorer) -> None:

@@ -9,18 +9,21 @@ import pytest
 
 from pipeline_checks.pipelines.churn.services import CONSUMER, services
 from pipeline_checks.pipelines.parts import scenarios_of, seed_of
-from pipeline_checks.scenarios.outcome import Outcome
+from pipeline_checks.scenarios.matrix import render
+from pipeline_checks.scenarios.outcome import Outcome, document
 from pipeline_checks.scenarios.runner import ScenarioRunner
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.conftest import RunningStack
+from pipeline_checks_tests.syntax import ROOT
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 PIPELINE = load_pipeline("churn")
 ALL = {s.name: s for s in scenarios_of(PIPELINE)}
 ROWS = 200
+MATRIX = ROOT / "docs" / "detection-matrix-churn.md"
 CHOSEN = (
     # each line is a round: their areas have nothing in common
     *("lost_output__topic_predictions", "altered_original__topic_deadletter", "row_not_sent__customer_source"),
@@ -65,6 +68,7 @@ def test_exactly_what_was_damaged_is_found_and_nothing_else(run: Run) -> None:
 @pytest.mark.soak
 def test_so_it_is_with_every_scenario(run: Run) -> None:
     outcomes = run(list(ALL))
+    MATRIX.write_text(render(document(PIPELINE.name, list(outcomes.values()))))
     assert {name: o.differences for name, o in outcomes.items() if not o.exact} == {}
 
 

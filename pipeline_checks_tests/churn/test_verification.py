@@ -56,6 +56,8 @@ def test_a_clean_run_passes_every_check(scored: Topics, source: Path, model_path
     assert predictions.looked_at == {"predictions": ROWS}
     assert predictions.measures["second_scorer"] <= 1e-9
     assert by_name["consumer_group", "lag"].measures["lag"] == 0
+    assert by_name["topic_raw", "throughput"].measures["records"] == ROWS
+    assert by_name["topic_predictions", "freshness"].measures["newest_event_time"] is not None
 
 
 def test_what_nobody_has_consumed_is_unsettled_and_never_passed(

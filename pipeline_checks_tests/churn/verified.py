@@ -28,8 +28,10 @@ def pipeline_of(topics: Topics) -> Pipeline:
     loaded = load_pipeline("churn")
     stages = []
     for stage in loaded.stages:
-        promises = {"lag": {}, "topic_settings": None}
-        contract = stage.contract.model_copy(update={k: v for k, v in promises.items() if k in stage.contract.promises})
+        promises = {k: v for k, v in {"lag": {}, "topic_settings": None}.items() if k in stage.contract.promises}
+        if stage.name == "topic_raw":
+            promises["throughput"] = {"at_least": 1, "least": 10}
+        contract = stage.contract.model_copy(update=promises)
         stages.append(stage.model_copy(update={"contract": contract, **places.get(stage.name, {})}))
     return loaded.model_copy(update={"stages": tuple(stages)})
 

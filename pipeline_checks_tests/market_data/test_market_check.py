@@ -12,6 +12,7 @@ import pytest
 
 from pipeline_checks.faults.fault import Target
 from pipeline_checks.faults.injury import Injury
+from pipeline_checks.faults.topic_records import TopicRecords
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import CheckResult, RunResult
 from pipeline_checks.model.verdict import Verdict
@@ -158,3 +159,17 @@ def test_checks_while_it_trades_on_are_exact() -> None:
     result = run_checks(PIPELINE, checks=("counts", "reconcile", "duplicates", "balance", "freshness", "commits"))
     assert {c.verdict for c in result.checks} <= {Verdict.PASS, Verdict.WARN}, unclean(result)
     assert [c for c in result.checks if c.judgement.findings] == []
+
+
+def test_records_that_have_expired_make_no_one_wrong() -> None:
+    records = TopicRecords(PIPELINE.stage("trades_topic"))
+    records.expire({partition: end // 2 for partition, end in records.ends().items()})
+    result = run_checks(PIPELINE)
+    named = {(c.stage, f.kind) for c in result.checks for f in c.judgement.findings if c.check != "sequence"}
+    assert named == set(), unclean(result)
+    counts = {s: of(result, s, "counts") for s in ("trades_topic", "trades_table")}
+    assert {c.verdict for c in counts.values()} == {Verdict.WARN}
+    assert "whose events the topic no longer has" in counts["trades_table"].judgement.message
+    assert of(result, "trades_table", "balance").verdict is Verdict.WARN
+    for stage in ("trades_table", "trades_api"):
+        assert {f.stage for f in of(result, stage, "sequence").judgement.findings} == {"exchange_feed"}

@@ -64,6 +64,7 @@ def test_sums_that_are_not_known_or_of_nothing_prove_nothing() -> None:
     judgement = balanced(problem="the feed keeps no ledger")
     assert (judgement.verdict, judgement.message) == (Verdict.UNSETTLED, "the feed keeps no ledger")
     assert balanced(given={"records": 0}, made={"rows": 0}).verdict is Verdict.UNSETTLED
+    assert balanced(expired="records have expired").verdict is Verdict.WARN
 
 
 def test_every_rejected_frame_among_the_dead_letters_passes() -> None:

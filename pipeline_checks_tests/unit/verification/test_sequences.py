@@ -73,6 +73,11 @@ def test_numbers_beyond_those_of_the_stage_before_are_no_gap_there() -> None:
     assert _blamed(5, 9, "table", [("topic", numbers())]) == [(5, 9, "table")]
 
 
+def test_of_what_has_expired_in_the_topic_the_feed_is_asked() -> None:
+    before = [("topic", numbers(8, 9)), ("feed", numbers(1, 2, 4, 8, 9))]
+    assert _blamed(3, 7, "table", before) == [(3, 3, "feed"), (4, 4, "table"), (5, 7, "feed")]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(1, 30)), st.sets(st.integers(1, 30)), st.integers(1, 30), st.integers(0, 10))
 def test_the_parts_of_a_stretch_are_just_the_stretch(topic: set[int], feed: set[int], first: int, more: int) -> None:
@@ -81,6 +86,8 @@ def test_the_parts_of_a_stretch_are_just_the_stretch(topic: set[int], feed: set[
     assert sorted(told) == list(range(first, first + more + 1))
     assert sum(b - a + 1 for a, b, _ in parts) == more + 1
     for number, stage in told.items():
-        lacks_topic = bool(topic) and min(topic) <= number <= max(topic) and number not in topic
+        in_topic = bool(topic) and min(topic) <= number <= max(topic)
         lacks_feed = bool(feed) and min(feed) <= number <= max(feed) and number not in feed
-        assert stage == ("table" if not lacks_topic else "feed" if lacks_feed else "topic")
+        has_topic = in_topic and number in topic
+        without_feed = "topic" if in_topic else "table"
+        assert stage == ("table" if has_topic else "feed" if lacks_feed else without_feed)

@@ -32,7 +32,7 @@ from pipeline_checks.pipelines.churn.flow.watching import BrokerWatch
 _log = logging.getLogger("pipeline_checks.pipelines.churn.flow.consumer")
 
 VERSION: Final = "1.0"
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 5.0
 _LEAVE_SECONDS: Final = 2.0
 """How long leaving the group may take; without a broker nobody answers."""
 

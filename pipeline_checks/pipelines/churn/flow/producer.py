@@ -31,7 +31,7 @@ from pipeline_checks.pipelines.churn.flow.validation import customer_validator
 
 _log = logging.getLogger("pipeline_checks.pipelines.churn.flow.producer")
 
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 5.0
 _PROGRESS_EVERY: Final = 100
 
 

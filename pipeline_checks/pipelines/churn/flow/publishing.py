@@ -72,13 +72,17 @@ class TransactionalPublisher:
         self._timeout_ms = timeout_ms
         self._stop = stop
         self._producer: Producer | None = None
+        self._open = False
         self._failures: list[str] = []
 
     def recover(self) -> None:
         """End what is open; where that fails, begin with a new producer."""
+        if self._producer is not None and not self._open:
+            return
         if self._producer is not None:
             try:
                 self._persist("ending the transaction", self._producer.abort_transaction, _ABORT_SECONDS)
+                self._open = False
                 return
             except PublicationError as problem:
                 _log.warning("%s; a new producer takes over", problem)
@@ -95,7 +99,7 @@ class TransactionalPublisher:
             on_delivery=self._undelivered,
         )
         self._persist("starting transactions", made.init_transactions, self._timeout_ms / 1000)
-        self._producer = made
+        self._producer, self._open = made, False
 
     def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Write the records and commit the offsets, or neither."""
@@ -105,6 +109,7 @@ class TransactionalPublisher:
         assert made is not None, "recover() comes first"
         try:
             made.begin_transaction()
+            self._open = True
             for r in records:
                 made.produce(r.topic, value=r.value, key=r.key, headers=list(r.headers))
             made.poll(0)
@@ -113,6 +118,7 @@ class TransactionalPublisher:
         group, seconds = consumer.consumer_group_metadata(), self._timeout_ms / 1000
         self._persist("the offsets", lambda s: self._send_offsets(made, list(offsets), group, s), seconds)
         self._persist("the commit", made.commit_transaction, seconds)
+        self._open = False
 
     def _send_offsets(self, made: Producer, offsets: list[TopicPartition], group: Any, seconds: float) -> None:
         """Add the offsets to the transaction, from a thread that is left behind when the call does not come back.
@@ -167,7 +173,12 @@ class TransactionalPublisher:
             self._producer = None
 
     def close(self) -> None:
-        """End an open transaction, unless that takes long."""
+        """End an open transaction, which would hold up its readers, unless that takes long."""
+        if self._producer is not None and self._open:
+            try:
+                self._persist("ending the transaction", self._producer.abort_transaction, _STEP_SECONDS)
+            except PublicationError as problem:
+                _log.warning("%s; it ends with its time", problem)
         self._drop()
 
 

@@ -51,6 +51,8 @@ class Reader:
             session_timeout_ms=session_timeout_ms,
             heartbeat_interval_ms=max(100, session_timeout_ms // 5),
             queued_min_messages=20_000,
+            # Behind a restart of the broker the client may go on waiting for a coordinator it has dropped.
+            coordinator_query_interval_ms=1000,
             **settings,
         )
         self.consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)

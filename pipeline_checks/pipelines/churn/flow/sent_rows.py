@@ -12,7 +12,7 @@ from pipeline_checks.pipelines.churn.flow.checkpoint import Checkpoint, Ends
 from pipeline_checks.pipelines.churn.flow.names import SOURCE_PASS, SOURCE_ROW
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message
+    from confluent_kafka import Consumer, Message, TopicPartition
 
 _SECONDS: Final = 30.0
 _REQUEST_SECONDS: Final = 10.0
@@ -58,10 +58,27 @@ def _watermarks(reader: Consumer, topic: str) -> dict[str, tuple[int, int]]:
             raise translate(f"the topic {topic}", known.error)
         found = {}
         for partition in sorted(known.partitions):
-            place = TopicPartition(topic, partition)
-            low, high = reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
-            found[str(partition)] = (low, high)
+            found[str(partition)] = _ends_of(reader, TopicPartition(topic, partition))
         return found
+
+
+def _ends_of(reader: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return low and high watermark; a topic that was made a moment ago may have no leader yet."""
+    from confluent_kafka import KafkaException
+
+    problems: list[KafkaException] = []
+
+    def asked() -> tuple[int, int] | None:
+        try:
+            return reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
+        except KafkaException as problem:
+            problems.append(problem)
+            return None
+
+    found = Deadline(_REQUEST_SECONDS).wait_until(asked, every=0.1)
+    if found is None:
+        raise problems[-1]
+    return found
 
 
 def _until(reader: Consumer, stops: dict[tuple[str, int], int]) -> Iterator[Message]:

@@ -140,7 +140,8 @@ def _refuse_in_one_shape(app: FastAPI) -> None:
 def serve_from(kafka: KafkaSettings, iceberg: IcebergSettings, watching: ObservabilitySettings) -> Served:
     """Return what the API answers from, nothing of it started."""
     client = registry(kafka.schema_registry_url)
-    views = Views(catalog_of(iceberg), iceberg.table, kafka.trades_topic)
+    metrics = Metrics("query-api", watching.environment, "api")
+    views = Views(catalog_of(iceberg), iceberg.table, kafka.trades_topic, metrics)
     tail = Tail(kafka, views, Decoder(schema_by_id(client)))
 
     def duckdb_answers() -> None:
@@ -159,7 +160,7 @@ def serve_from(kafka: KafkaSettings, iceberg: IcebergSettings, watching: Observa
         "kafka": lambda: told(tail.problem),
         "schema_registry": lambda: client.get_subjects(),
     }
-    return Served(views, tail, Health(VERSION, probes), Metrics("query-api", watching.environment, "api"))
+    return Served(views, tail, Health(VERSION, probes), metrics)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -61,11 +61,19 @@ class Publisher:
     ----------
     delivered:
         Called from another thread with the topic and the key of each record that Kafka has taken, in the order of
-        its partition.
+        its partition, and with the seconds that it took.
+    refused:
+        Called from another thread with the topic of each record that Kafka has not taken.
     """
 
-    def __init__(self, settings: KafkaSettings, delivered: Callable[[str, bytes | None], None]) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        delivered: Callable[[str, bytes | None, float], None],
+        refused: Callable[[str], None] = lambda topic: None,
+    ) -> None:
         self._delivered = delivered
+        self._refused = refused
         self._producer = producer(
             settings.bootstrap_servers,
             acks="all",
@@ -120,6 +128,7 @@ class Publisher:
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
+            self._refused(message.topic() or "")
             if self.failure is None:
                 self.failure = TerminalError(
                     f"a record for {message.topic()} was not taken: {error.str()}.",
@@ -128,4 +137,4 @@ class Publisher:
                 _log.error("%s", self.failure)
             return
         key: Any = message.key()
-        self._delivered(message.topic() or "", key)
+        self._delivered(message.topic() or "", key, message.latency() or 0.0)

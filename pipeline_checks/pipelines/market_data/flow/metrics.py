@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -24,6 +25,7 @@ class Metrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     _made: dict[str, Any] = field(default_factory=dict)
     _children: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def counter(self, name: str, *values: str, labels: Sequence[str] = ()) -> Counter:
         """Return a counter, with the values of its further labels."""
@@ -41,11 +43,12 @@ class Metrics:
         key = (name, *values)
         child: M | None = self._children.get(key)
         if child is None:
-            if name not in self._made:
-                documentation = name.replace("_", " ")
-                self._made[name] = kind(
-                    f"k2_{name}", documentation, (*_LABELS, *labels), registry=self.registry, **options
-                )
+            with self._lock:  # two threads that come first at once would make it twice
+                if name not in self._made:
+                    names = (*_LABELS, *labels)
+                    self._made[name] = kind(
+                        f"k2_{name}", name.replace("_", " "), names, registry=self.registry, **options
+                    )
             child = self._made[name].labels(self.service, self.environment, self.component, *values)
             self._children[key] = child
         assert child is not None

@@ -40,7 +40,7 @@ class TradePublisher:
         self._lock = threading.Lock()
         self._mended: dict[str, set[int]] = {}
         self.tracker = SequenceTracker(state.load())
-        self._publisher = Publisher(settings, self._delivered)
+        self._publisher = Publisher(settings, self._delivered, self._refused)
         self.published = self.rejected = self.repaired = 0
 
     @property
@@ -126,8 +126,12 @@ class TradePublisher:
         elif event == "DUPLICATE":
             self._metrics.counter("duplicate_messages_detected", symbol, labels=("symbol",)).inc()
 
-    def _delivered(self, topic: str, key: bytes | None) -> None:
+    def _refused(self, topic: str) -> None:
+        self._metrics.counter("kafka_produce_errors", topic, labels=("topic",)).inc()
+
+    def _delivered(self, topic: str, key: bytes | None, seconds: float) -> None:
         self._metrics.counter("kafka_messages_produced", topic, labels=("topic",)).inc()
+        self._metrics.histogram("kafka_produce_duration_seconds").observe(seconds)
         if topic != self._settings.trades_topic or key is None:
             return
         with self._lock:

@@ -203,7 +203,7 @@ class Receiver:
         self._metrics.gauge("binance_last_message_timestamp_seconds").set(received / 1_000_000)
 
     def _end(self, reason: str, websocket: ClientConnection) -> None:
-        """Close the connection for a reason of ours."""
+        """Close the connection for a reason that is named."""
         if self._ending is None:
             self._ending = reason
             _log.info("closing the connection: %s", reason)

@@ -145,16 +145,18 @@ class Tail:
             self._view = view
 
     def _ask(self) -> None:
-        """Ask the brokers something: a consumer alone does not tell that there are none."""
-        from confluent_kafka import KafkaException, TopicPartition
+        """Ask the brokers for the topic: a consumer alone tells neither that they are gone nor of new partitions."""
+        from confluent_kafka import KafkaException
 
         assert self._consumer is not None
-        partition = TopicPartition(self._settings.trades_topic, min(self._records, default=0))
+        topic = self._settings.trades_topic
         try:
-            self._consumer.get_watermark_offsets(partition, timeout=2.0)
+            found = self._consumer.list_topics(topic, timeout=2.0).topics[topic]
         except KafkaException as problem:
             self._fail(problem.args[0].str())
             return
+        if found.error is None and set(found.partitions) != set(self._records):
+            raise TransientError("the topic has other partitions than before.")
         with self._lock:
             self._problem = None
 

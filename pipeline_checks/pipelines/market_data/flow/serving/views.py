@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
+
+    from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _POLL: Final = 0.2
@@ -63,11 +66,12 @@ class View:
 class Views:
     """Follows the table. ``start`` begins to watch; all else may be called from any thread."""
 
-    def __init__(self, catalog: Catalog, identifier: str, topic: str) -> None:
+    def __init__(self, catalog: Catalog, identifier: str, topic: str, metrics: Metrics) -> None:
         self.file_rows = FileRows()
         self._catalog = catalog
         self._identifier = identifier
         self._topic = topic
+        self._metrics = metrics
         self._newest: View | None = None
         self._location = ""
         self._problem: str | None = "the table has not been loaded yet"
@@ -120,12 +124,17 @@ class Views:
 
     def read(self, view: View, files: list[DataFile], columns: list[str]) -> pl.DataFrame:
         """Return rows of some of a view's files; raises ApiError when they cannot be read."""
+        began, status = time.monotonic(), "ok"
         try:
             with translated("reading the table"):
                 return self.file_rows.read(view.table, files, columns)
         except PipelineChecksError as problem:
+            status = "error"
             _log.error("%s", problem)
             raise unavailable("the table") from None
+        finally:
+            self._metrics.histogram("query_duration_seconds").observe(time.monotonic() - began)
+            self._metrics.counter("query_executions", status, labels=("status",)).inc()
 
     def _view(self, table: Table, snapshot: Snapshot | None) -> View:
         if snapshot is None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-import orjson
-
 BadKind = Literal[
     "not_json", "no_price", "wrong_event", "zero_quantity", "nine_decimals", "eleven_digits", "unknown_quote"
 ]
@@ -37,13 +35,3 @@ def bad_frame(kind: BadKind, payload: dict[str, Any], wrap: Callable[[dict[str, 
     else:
         broken["s"] = UNKNOWN_SYMBOL
     return wrap(broken)
-
-
-def raw(payload: dict[str, Any]) -> bytes:
-    """Return a payload as the frame of a raw stream."""
-    return orjson.dumps(payload)
-
-
-def combined(payload: dict[str, Any]) -> bytes:
-    """Return a payload as the frame of a combined stream."""
-    return orjson.dumps({"stream": f"{payload['s'].lower()}@trade", "data": payload})

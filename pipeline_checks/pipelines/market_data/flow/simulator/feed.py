@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 
 from pipeline_checks.pipelines.market_data.flow.simulator import plan as faults
-from pipeline_checks.pipelines.market_data.flow.simulator.bad_frames import bad_frame, combined, raw
+from pipeline_checks.pipelines.market_data.flow.simulator.bad_frames import bad_frame
 from pipeline_checks.pipelines.market_data.flow.simulator.connection import Connection
+from pipeline_checks.pipelines.market_data.flow.simulator.frames import combined, frame, payload, raw
 from pipeline_checks.pipelines.market_data.flow.simulator.ledger import BadFrame, Ledger
 from pipeline_checks.pipelines.market_data.flow.simulator.plan import Fault, Plan
 from pipeline_checks.pipelines.market_data.flow.simulator.trades import Trade, TradeSource
@@ -276,7 +277,7 @@ class Feed:
             for connection in hearers:
                 form = (connection.subscriptions.combined, connection.microseconds)
                 if form not in frames:
-                    frames[form] = _frame(trade, *form)
+                    frames[form] = frame(trade, *form)
                 connection.send(frames[form])
 
     def _send_badly(self, fault: faults.BadFrames) -> None:
@@ -290,24 +291,3 @@ class Feed:
                     content = bad_frame(kind, payload(trade, connection.microseconds), wrap)
                     self.ledger.sent_badly(BadFrame(content, kind, time.time_ns() // 1000), 1)
                     connection.send(content)
-
-
-def payload(trade: Trade, microseconds: bool = False) -> dict[str, Any]:
-    """Return the event of a trade as the exchange writes it."""
-    factor = 1000 if microseconds else 1
-    return {
-        "e": "trade",
-        "E": trade.E * factor,
-        "s": trade.s,
-        "t": trade.t,
-        "p": trade.p,
-        "q": trade.q,
-        "T": trade.T * factor,
-        "m": trade.m,
-        "M": True,
-    }
-
-
-def _frame(trade: Trade, wrapped: bool, microseconds: bool) -> bytes:
-    document = payload(trade, microseconds)
-    return combined(document) if wrapped else raw(document)

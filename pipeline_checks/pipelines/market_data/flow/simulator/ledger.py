@@ -56,6 +56,7 @@ class Ledger:
         self._times_sent = array("L")
         self._sums: dict[str, _Sums] = {}
         self._index: dict[str, dict[int, int]] = {}
+        self._unsent: dict[str, dict[int, None]] = {}
         self._last_sent = _NEVER
         self._pending: list[bytes] = []
         self.target: int | None = None
@@ -128,11 +129,6 @@ class Ledger:
 
     def summary(self) -> dict[str, Any]:
         """Return counts, sums and digests per symbol, and what was never sent."""
-        not_sent: dict[str, list[int]] = {}
-        for entry, at in enumerate(self._sent_at):
-            if at == _NEVER:
-                trade = self.trades[entry]
-                not_sent.setdefault(trade.s, []).append(trade.t)
         last = None if self._last_sent == _NEVER else datetime.fromtimestamp(self._last_sent / 1_000_000, UTC)
         return {
             "position": self.position,
@@ -141,7 +137,7 @@ class Ledger:
             "frames_sent": self.frames_sent,
             "resent": self.resent,
             "bad_frames": len(self.bad_frames),
-            "not_sent": not_sent,
+            "not_sent": {s: sorted(ids) for s, ids in self._unsent.items() if ids},
         }
 
     def lines(self, start: int, limit: int) -> Iterator[bytes]:
@@ -180,6 +176,7 @@ class Ledger:
         self._sent_at.append(_NEVER)
         self._times_sent.append(0)
         self._index.setdefault(trade.s, {})[trade.t] = entry
+        self._unsent.setdefault(trade.s, {})[trade.t] = None
         sums = self._sums.setdefault(trade.s, _Sums(first_id=trade.t))
         sums.count += 1
         sums.last_id = trade.t
@@ -192,6 +189,8 @@ class Ledger:
     def _note(self, entry: int, times: int, at: int) -> None:
         if self._sent_at[entry] == _NEVER:
             self._sent_at[entry] = at
+            trade = self.trades[entry]
+            self._unsent[trade.s].pop(trade.t, None)
         again = times if self._times_sent[entry] else times - 1
         self.resent += again
         self._times_sent[entry] += times

@@ -21,7 +21,7 @@ class DeadLetters:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._publisher = Publisher(settings, lambda topic, key: None)
+        self._publisher = Publisher(settings, lambda topic, key, seconds: None)
         self._reader: Consumer | None = None
         self._written: set[tuple[int, int]] = set()
 
