@@ -98,9 +98,9 @@ class LinkOrder(Measure):
 class LinkOrderDifference:
     """Value of ``LinkOrder``.
 
-    ``keyless`` counts outputs of inputs without a key. ``keys`` are outputs with another key than their input;
-    ``disorder`` outputs whose input stands before that of an output of the same key in front of them, with the place of
-    that one.
+    ``keyless`` counts outputs of inputs without a key. ``keys`` are outputs with another key than their input, with
+    that input; ``disorder`` outputs whose input stands before that of an output of the same key in front of them, each
+    with the place of that one.
     """
 
     records: int
