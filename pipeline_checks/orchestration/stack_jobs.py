@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipeline_checks.model.errors import PipelineChecksError
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.pipelines.parts import seed_of, services_of
+from pipeline_checks.pipelines.parts import seed_of, services_of, states_of
 from pipeline_checks.stack.providers import provider
 from pipeline_checks.stack.status import Progress, Report, ServiceState
 
@@ -16,6 +16,12 @@ class StackConfig(dg.Config):
     """Where the services come from; the environment decides when it is empty."""
 
     provider: str = ""
+
+
+class UpConfig(StackConfig):
+    """Which pipelines' services are started, those of all when none is named."""
+
+    pipelines: list[str] = []
 
 
 class DownConfig(StackConfig):
@@ -59,8 +65,13 @@ def stack_jobs(pipelines: Sequence[Pipeline]) -> list[dg.JobDefinition]:
     """Return ``stack_up``, ``stack_down`` and ``stack_health`` for the services of the pipelines."""
 
     @dg.op(description="Start the services and wait until each answers its protocol.")
-    def start_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
-        states = _told(lambda: provider(config.provider or None).up(services_of(pipelines), _reporter(context)))
+    def start_services(context: dg.OpExecutionContext, config: UpConfig) -> None:
+        unknown = sorted(set(config.pipelines) - {p.name for p in pipelines})
+        if unknown:
+            known = ", ".join(p.name for p in pipelines)
+            raise dg.Failure(f"there is no pipeline {unknown[0]!r}; there are: {known}", allow_retries=False)
+        services = services_of(p for p in pipelines if not config.pipelines or p.name in config.pipelines)
+        states = _told(lambda: provider(config.provider or None).up(services, _reporter(context)))
         context.add_output_metadata(_states(states))
 
     @dg.op(description="Stop everything that was started.")
@@ -69,7 +80,7 @@ def stack_jobs(pipelines: Sequence[Pipeline]) -> list[dg.JobDefinition]:
 
     @dg.op(description="Ask each service; fails when one is not ready.")
     def look_at_services(context: dg.OpExecutionContext, config: StackConfig) -> None:
-        states = _told(lambda: provider(config.provider or None).status(services_of(pipelines)))
+        states = _told(lambda: states_of(pipelines, provider(config.provider or None).status))
         context.add_output_metadata(_states(states))
         lame = [s.name for s in states if s.state not in ("ready", "done")]
         if lame or not states:

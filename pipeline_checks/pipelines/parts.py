@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline_checks.faults.fault import Fault
     from pipeline_checks.faults.scenario import Scenario
     from pipeline_checks.stack.service import Service
+    from pipeline_checks.stack.status import ServiceState
 
 
 Progress = Callable[[str, int], None]
@@ -66,6 +67,24 @@ def services_of(pipelines: Iterable[Pipeline]) -> list[Service]:
 
             found[spark_connect().name] = spark_connect()
     return list(found.values())
+
+
+def states_of(
+    pipelines: Sequence[Pipeline], status: Callable[[list[Service]], Sequence[ServiceState]]
+) -> list[ServiceState]:
+    """Return the services of the pipelines that have been brought up, and whatever else runs; all where none has been.
+
+    A pipeline has been brought up when one of its services is configured that is not among the shared ones. ``status``
+    gives the states of services.
+    """
+    from pipeline_checks.stack.services import shared
+
+    needed = [{s.name for s in services_of([p])} for p in pipelines]
+    states = list(status(services_of(pipelines)))
+    seen = {s.name for s in states if s.state != "absent"}
+    common = {s.name for s in shared()}
+    up = [names for names in needed if (names - common) & seen]
+    return [s for s in states if not up or s.name in seen or any(s.name in names for names in up)]
 
 
 def seed_of(pipeline: Pipeline) -> SeedModule:
