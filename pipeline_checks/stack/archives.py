@@ -18,6 +18,7 @@ from pipeline_checks.stack.jars.lists import cache
 from pipeline_checks.stack.java import Java
 
 _QUIET = "-Xlog:cds*=off"
+_BEGUN = ".begun"
 _KEPT = 3
 """Archives of one name that stay in the cache: several environments may be in use, old ones would pile up."""
 
@@ -26,7 +27,8 @@ def archive_flags(java: Java, home: Home, name: str, classpath: Iterable[Path]) 
     """Return the JVM flags that use the archive, or make it at the end where there is none yet.
 
     Java 19 and newer write and renew the archive themselves; ``ArchiveClassesAtExit`` is what 17 and 18 know, and
-    they refuse to start on flags that they do not.
+    they refuse to start on flags that they do not. Of the JVMs of a home only the first writes it: that takes half a
+    minute at its end, which no other must spend as well.
     """
     archive = archive_path(java, name, classpath)
     if java.version >= 19:
@@ -37,6 +39,10 @@ def archive_flags(java: Java, home: Home, name: str, classpath: Iterable[Path]) 
         return [f"-XX:SharedArchiveFile={archive}", _QUIET]
     pending = pending_folder(home) / archive.name
     pending.parent.mkdir(parents=True, exist_ok=True)
+    begun = pending.with_suffix(_BEGUN)
+    if begun.exists():
+        return []
+    begun.touch()
     return [f"-XX:ArchiveClassesAtExit={pending}", _QUIET]
 
 
@@ -61,7 +67,10 @@ def spark_classpath(spark_jars: Sequence[Path]) -> list[Path]:
 
 
 def collect(home: Home, java: Java) -> list[str]:
-    """Put the archives that ended JVMs of this home have written into the cache; return their names."""
+    """Put the archives that ended JVMs of this home have written into the cache; return their names.
+
+    Those that a JVM is still writing stay.
+    """
     collected = []
     for pending in sorted(pending_folder(home).glob("*.jsa")):
         if _has_header(pending):
@@ -73,10 +82,12 @@ def collect(home: Home, java: Java) -> list[str]:
                 temporary.replace(target)
                 collected.append(target.name)
                 _forget_old(target)
-        pending.unlink(missing_ok=True)
-    with suppress(OSError):
-        pending_folder(home).rmdir()
     return collected
+
+
+def discard(home: Home) -> None:
+    """Throw away what JVMs that were killed have left unfinished; no JVM of the home may run any more."""
+    shutil.rmtree(pending_folder(home), ignore_errors=True)
 
 
 def make_base_archive(java: Java) -> None:

@@ -99,6 +99,8 @@ class EmbeddedProvider:
     ) -> tuple[list[Start], list[Program]]:
         env = read_env(self.home)
         java = find_java() if any(s.needs_java for s in ordered) else None
+        if java is not None:
+            archives.collect(self.home, java)
         classpaths = _fetch_jars(ordered, report)
         owner = {port: s.name for s in ordered for port in s.ports}
         ports = choose_ports(owner, env, ours=lambda port: _runs(running.get(owner[port])))
@@ -173,6 +175,7 @@ class EmbeddedProvider:
             archives.make_base_archive(java)
             for name in archives.collect(self.home, java):
                 report(Progress(name, "done", message="archive of loaded classes kept for faster starts"))
+        archives.discard(self.home)
 
     def _purge(self) -> None:
         # The server's data may lie outside, where the user it runs as can reach it.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_checks.stack.archives import archive_flags, archive_path, collect
+from pipeline_checks.stack.archives import archive_flags, archive_path, collect, discard
 from pipeline_checks.stack.home import Home
 from pipeline_checks.stack.java import Java
 
@@ -40,8 +40,19 @@ def test_an_archive_whose_jvm_was_killed_is_thrown_away(home, jar):
     pending = Path(writing.removeprefix("-XX:ArchiveClassesAtExit="))
     pending.write_bytes(b"\0\0\0\0 the header is written last")
     assert collect(home, _JAVA_17) == []
+    assert pending.exists()  # it may be that it is still being written
+    discard(home)
     assert not pending.exists()
     assert archive_flags(_JAVA_17, home, "kafka", [jar])[0] == writing
+
+
+def test_only_the_first_jvm_of_a_home_writes_it_and_once_it_is_there_all_others_use_it(home, jar):
+    writing, _ = archive_flags(_JAVA_17, home, "kafka", [jar])
+    assert archive_flags(_JAVA_17, home, "kafka", [jar]) == []
+    assert archive_flags(_JAVA_17, home, "connect", [jar]) != []
+    Path(writing.removeprefix("-XX:ArchiveClassesAtExit=")).write_bytes(b"\x01archive")
+    collect(home, _JAVA_17)
+    assert archive_flags(_JAVA_17, home, "kafka", [jar])[0].startswith("-XX:SharedArchiveFile=")
 
 
 def test_newer_javas_keep_the_archive_themselves(home, jar):
@@ -65,4 +76,5 @@ def test_only_the_newest_archives_stay(home, jar):
         flag, _ = archive_flags(_JAVA_17, home, "kafka", [jar])
         Path(flag.removeprefix("-XX:ArchiveClassesAtExit=")).write_bytes(b"\x01")
         collect(home, _JAVA_17)
+        discard(home)
     assert len(list(archive_path(_JAVA_17, "kafka", [jar]).parent.iterdir())) == 3
