@@ -82,7 +82,7 @@ class ScenarioRunner:
             self._say(f"round {number} of {len(rounds)}: {', '.join(s.name for s in members)}")
             found = self._round(members)
             since += [s.name for s in members]
-            if not (_is_seen_next(members, rounds[number:]) and all(o.exact for o in found)):
+            if not (self._is_seen_next(members, rounds[number:]) and all(o.exact for o in found)):
                 found, lost = self._cleared(found, since)
                 since = []
             outcomes += found
@@ -106,6 +106,17 @@ class ScenarioRunner:
             for one in reversed(running):
                 self._undo(one)
         return self._outcomes(running, result)
+
+    def _is_seen_next(self, members: Sequence[Scenario], later: Sequence[Sequence[Scenario]]) -> bool:
+        """Whether what a round leaves behind is found by the verification of the next: of everything, and patient.
+
+        Services that were disturbed must be waited for before anything else is damaged: a connector that is starting
+        again may put right what is done to its source.
+        """
+        if not later or any(s.stages is not None or s.deadline is not None for s in later[0]):
+            return False
+        holding = {stage.name for stage in self._pipeline.stages if stage.holds_rows}
+        return not any(s.alone or s.target not in holding for s in members)
 
     def _cleared(self, outcomes: list[Outcome], since: Sequence[str]) -> tuple[list[Outcome], str]:
         """Verify that all is well again; why no further round can be run stands beside the outcomes where it is not.
@@ -160,14 +171,6 @@ class ScenarioRunner:
             self._say(f"  {scenario.name}: {'exact' if outcome.exact else differing[0]}")
             outcomes.append(outcome)
         return outcomes
-
-
-def _is_seen_next(members: Sequence[Scenario], later: Sequence[Sequence[Scenario]]) -> bool:
-    """Whether what a round leaves behind is found by the verification of the next: it looks at everything, patiently.
-
-    What was alone has disturbed services, which must be waited for before anything else is damaged.
-    """
-    return bool(later) and not members[0].alone and all(s.stages is None and s.deadline is None for s in later[0])
 
 
 def _is_about(scenario: Scenario, difference: Difference) -> bool:
