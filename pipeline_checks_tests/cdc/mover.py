@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.cdc.services import services
+from pipeline_checks.stack.status import ServiceState
 from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks_tests.conftest import RunningStack
 
@@ -44,11 +45,12 @@ def kill(stack: RunningStack, name: str) -> None:
 def wait_until_ready(stack: RunningStack, seconds: float = 120) -> None:
     """Wait until every service of the pipeline answers again."""
 
-    def ready() -> bool:
-        states = stack.provider.status(services())
-        return all(s.ready or s.state == "done" for s in states)
+    names = {service.name for service in services()}
 
-    assert Deadline(seconds).wait_until(ready), stack.provider.status(services())
+    def lame() -> list[ServiceState]:
+        return [s for s in stack.provider.status(services()) if s.name in names and not s.ready]
+
+    assert Deadline(seconds).wait_until(lambda: not lame()), lame()
 
 
 def batches() -> int:

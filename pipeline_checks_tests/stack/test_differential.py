@@ -62,6 +62,9 @@ class Stages:
     def copy_of(self, declaration: StageDeclaration) -> None:
         """All tables of the world say what they cover."""
 
+    def fed_topic(self, declaration: StageDeclaration) -> None:
+        """No topic of the world is filled from a feed."""
+
     def source_of(self, declaration: StageDeclaration) -> StageDeclaration | None:
         return next((s for s in self._pipeline.ancestors(declaration) if s.kind in SOURCE_KINDS), None)
 
