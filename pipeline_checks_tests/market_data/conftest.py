@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pipeline_checks.model.clock import Deadline
 from pipeline_checks.stack.embedded import EmbeddedProvider
+from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.market_data.flow import Flow
 
@@ -24,13 +26,18 @@ def market_base(request: pytest.FixtureRequest) -> RunningStack:
     return running
 
 
-@pytest.fixture(scope="session")
-def market_stack(market_base: RunningStack) -> RunningStack:
-    """The whole pipeline as a user has it: exchange, client, writer and API are services."""
+@pytest.fixture(scope="package")
+def market_stack(market_base: RunningStack) -> Iterator[RunningStack]:
+    """The whole pipeline as a user has it: exchange, client, writer and API are services, which end with the tests."""
     from pipeline_checks.pipelines.market_data.services import services
 
     market_base.up(services())
-    return market_base
+    yield market_base
+    supervisor = Supervisor(market_base.provider.home)
+    own = [s.name for s in services() if s.name not in _SHARED and not s.once]
+    for name in own:
+        supervisor.stop(name)
+    assert Deadline(60).wait_until(lambda: all(supervisor.process(name).is_down for name in own)), own
 
 
 @pytest.fixture
