@@ -74,14 +74,14 @@ def states_of(
 ) -> list[ServiceState]:
     """Return the services of the pipelines that have been brought up, and whatever else runs; all where none has been.
 
-    A pipeline has been brought up when one of its services is configured that is not among the shared ones. ``status``
-    gives the states of services.
+    A pipeline has been brought up when one of its services runs or has left a log that is not among the shared ones.
+    ``status`` gives the states of services.
     """
     from pipeline_checks.stack.services import shared
 
     needed = [{s.name for s in services_of([p])} for p in pipelines]
     states = list(status(services_of(pipelines)))
-    seen = {s.name for s in states if s.state != "absent"}
+    seen = {s.name for s in states if s.log is not None or s.state not in ("absent", "stopped")}
     common = {s.name for s in shared()}
     up = [names for names in needed if (names - common) & seen]
     return [s for s in states if not up or s.name in seen or any(s.name in names for names in up)]
