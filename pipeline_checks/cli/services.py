@@ -34,6 +34,15 @@ def services_of(names: Sequence[str], project: Path | None) -> list[Service]:
     return found
 
 
+def own_services_of(names: Sequence[str], project: Path | None) -> list[Service]:
+    """Return the services that the named pipelines do not share with others."""
+    from pipeline_checks.pipelines import parts
+    from pipeline_checks.verification.discovery import load_pipeline, load_pipelines
+
+    every = load_pipelines(project)
+    return [s for name in names for s in parts.own_services_of(load_pipeline(name, project), every)]
+
+
 def tell(step: Progress) -> None:
     """Show a step of starting services; of repeated ones only the last line on a terminal, none elsewhere."""
     if step.what == "fetching":

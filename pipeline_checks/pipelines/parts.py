@@ -69,21 +69,28 @@ def services_of(pipelines: Iterable[Pipeline]) -> list[Service]:
     return list(found.values())
 
 
+def own_services_of(pipeline: Pipeline, pipelines: Iterable[Pipeline]) -> list[Service]:
+    """Return the services of a pipeline that none of the other ``pipelines`` uses and that are not shared ones."""
+    from pipeline_checks.stack.services import shared
+
+    others = services_of(p for p in pipelines if p.name != pipeline.name)
+    common = {s.name for s in (*shared(), *others)}
+    return [s for s in services_of([pipeline]) if s.name not in common]
+
+
 def states_of(
     pipelines: Sequence[Pipeline], status: Callable[[list[Service]], Sequence[ServiceState]]
 ) -> list[ServiceState]:
     """Return the services of the pipelines that have been brought up, and whatever else runs; all where none has been.
 
-    A pipeline has been brought up when one of its services runs or has left a log that is not among the shared ones.
+    A pipeline has been brought up when one of its own services is configured (a stack that is wholly down has none).
     ``status`` gives the states of services.
     """
-    from pipeline_checks.stack.services import shared
-
     needed = [{s.name for s in services_of([p])} for p in pipelines]
+    own = [{s.name for s in own_services_of(p, pipelines)} for p in pipelines]
     states = list(status(services_of(pipelines)))
-    seen = {s.name for s in states if s.log is not None or s.state not in ("absent", "stopped")}
-    common = {s.name for s in shared()}
-    up = [names for names in needed if (names - common) & seen]
+    seen = {s.name for s in states if s.state != "absent"}
+    up = [names for names, alone in zip(needed, own, strict=True) if alone & seen]
     return [s for s in states if not up or s.name in seen or any(s.name in names for names in up)]
 
 

@@ -79,6 +79,16 @@ class EmbeddedProvider:
                 self.home.path.rmdir()
         return stopped
 
+    def stop(self, services: Iterable[Service]) -> list[str]:
+        """Stop these services and forget them; everything else goes on. Returns the names of what was stopped."""
+        names = [s.name for s in services]
+        with exclusive(self.home, "stop"):
+            running = self._supervisor.processes()
+            if running:
+                self._supervisor.remove(names)
+                self._record()
+        return [name for name in names if _runs(running.get(name))]
+
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Return the state of each service: of those given, and of all others that run."""
         from pipeline_checks.stack.services import shared
@@ -90,6 +100,8 @@ class EmbeddedProvider:
         orphans = {} if running else processes.recorded(self.home)
         names = dict.fromkeys((*asked, *running, *(name for name in orphans if name != "supervisord")))
         states = (self._state(name, known.get(name), running.get(name), env, exits[name]) for name in names)
+        if running:  # what this supervisor does not know was never brought up beside the others, or forgotten
+            states = (s if s.name in running else replace(s, state="absent") for s in states)
         return [_orphaned(s, orphans[s.name].pid) if s.name in orphans else s for s in states]
 
     # what a start needs

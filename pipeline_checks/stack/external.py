@@ -57,6 +57,10 @@ class ExternalProvider:
         """Do nothing: what was not started here is not stopped here."""
         return []
 
+    def stop(self, services: Iterable[Service]) -> list[str]:
+        """Do nothing: what was not started here is not stopped here."""
+        return []
+
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Probe each service once; without any, the shared ones that the environment names."""
         from pipeline_checks.stack.services import shared

@@ -27,6 +27,10 @@ class Provider(Protocol):
         """Stop what was started; return its names. ``purge`` removes data, logs and settings as well."""
         ...
 
+    def stop(self, services: Iterable[Service]) -> list[str]:
+        """Stop only these; return the names of what was stopped."""
+        ...
+
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Return the services as they are now; those given are probed, and reported where they do not run."""
         ...

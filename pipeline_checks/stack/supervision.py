@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -145,7 +146,9 @@ class Supervisor:
 
     def ensure(self, programs: Sequence[Program]) -> None:
         """Make supervisord run and know the programs; programs that run already are left as they are."""
-        replace_file(self.home.supervisor_config, configuration(self.home, programs), mode=0o600)
+        others = set(self.processes()) - {program.name for program in programs}
+        text = configuration(self.home, programs) + "".join(self._sections(others))
+        replace_file(self.home.supervisor_config, text, mode=0o600)
         if not self.is_running():
             self._start()
             return
@@ -158,6 +161,12 @@ class Supervisor:
                 known = None
             if known is None:
                 self._call("addProcessGroup", program.name, allow=_ALREADY)
+
+    def _sections(self, names: set[str]) -> list[str]:
+        """Return what the configuration says of these programs: their order of ending is read from it."""
+        written = re.split(r"(?m)^(?=\[)", self.home.supervisor_config.read_text()) if names else []
+        heads = tuple(f"[program:{name}]" for name in names)
+        return [section for section in written if section.startswith(heads)]
 
     def _start(self) -> None:
         output = self.home.logs / "supervisord.out"
@@ -205,17 +214,27 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """Stop every process, those that need others first, then supervisord itself."""
+        self._stop_in_order(self.ranks())
+        pid = self.pid()
+        with suppress(TransientError):
+            self._call("shutdown")
+        Deadline(10).wait_until(lambda: not _exists(pid), every=0.02)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Stop the named processes, those that need others first, and forget them; the others go on."""
         ranks = self.ranks()
+        removed = {name: ranks[name] for name in names if name in ranks}
+        self._stop_in_order(removed)
+        for name in removed:
+            self._call("removeProcessGroup", name, allow=(_MISSING_NAME,))
+
+    def _stop_in_order(self, ranks: Mapping[str, int]) -> None:
         for rank in sorted(set(ranks.values()), reverse=True):
             names = [name for name in ranks if ranks[name] == rank]
             for name in names:
                 self.stop(name)
             # stopwaitsecs ends in SIGKILL, so this ends; the deadline is for a supervisord that has gone
             Deadline(120).wait_until(lambda names=names: self._all_down(names), every=0.05)  # type: ignore[misc]
-        pid = self.pid()
-        with suppress(TransientError):
-            self._call("shutdown")
-        Deadline(10).wait_until(lambda: not _exists(pid), every=0.02)
 
     def _all_down(self, names: Iterable[str]) -> bool:
         states = self.processes()

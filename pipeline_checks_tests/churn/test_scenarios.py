@@ -13,7 +13,6 @@ from pipeline_checks.scenarios.matrix import render
 from pipeline_checks.scenarios.outcome import Outcome, document
 from pipeline_checks.scenarios.runner import ScenarioRunner
 from pipeline_checks.stack.embedded import EmbeddedProvider
-from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.syntax import ROOT
@@ -55,7 +54,7 @@ def run(stack_home: Path) -> Iterator[Run]:
         return {o.scenario.name: o for o in runner.run([ALL[name] for name in names])}
 
     yield run_named
-    Supervisor(running.provider.home).stop(CONSUMER)
+    running.provider.stop([s for s in services() if s.name == CONSUMER])
 
 
 def test_exactly_what_was_damaged_is_found_and_nothing_else(run: Run) -> None:

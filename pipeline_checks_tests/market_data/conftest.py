@@ -6,38 +6,34 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline_checks.model.clock import Deadline
 from pipeline_checks.stack.embedded import EmbeddedProvider
-from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.market_data.flow import Flow
 
 _SHARED = {"postgres", "kafka", "market_databases", "market_registry"}
 
 
-@pytest.fixture(scope="session")
-def market_base(request: pytest.FixtureRequest) -> RunningStack:
-    """Kafka, Postgres and the schema registry, none of the pipeline's programs."""
+@pytest.fixture(scope="package")
+def market_base(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
+    """Kafka, Postgres and the schema registry, none of the pipeline's programs; what is its own ends with the tests."""
     from pipeline_checks.pipelines.market_data.services import services
+    from pipeline_checks.pipelines.parts import own_services_of
+    from pipeline_checks.verification.discovery import load_pipeline, load_pipelines
 
     home = request.getfixturevalue("stack_home")
     running = RunningStack(home, EmbeddedProvider(home))
     running.up([s for s in services() if s.name in _SHARED])
-    return running
+    yield running
+    running.provider.stop(own_services_of(load_pipeline("market_data"), load_pipelines()))
 
 
 @pytest.fixture(scope="package")
-def market_stack(market_base: RunningStack) -> Iterator[RunningStack]:
-    """The whole pipeline as a user has it: exchange, client, writer and API are services, which end with the tests."""
+def market_stack(market_base: RunningStack) -> RunningStack:
+    """The whole pipeline as a user has it: exchange, client, writer and API are services."""
     from pipeline_checks.pipelines.market_data.services import services
 
     market_base.up(services())
-    yield market_base
-    supervisor = Supervisor(market_base.provider.home)
-    own = [s.name for s in services() if s.name not in _SHARED and not s.once]
-    for name in own:
-        supervisor.stop(name)
-    assert Deadline(60).wait_until(lambda: all(supervisor.process(name).is_down for name in own)), own
+    return market_base
 
 
 @pytest.fixture

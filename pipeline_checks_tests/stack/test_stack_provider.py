@@ -46,6 +46,20 @@ def test_up_twice_starts_once_and_down_leaves_nothing(provider):
     assert provider.down() == []
 
 
+def test_stopped_services_are_forgotten_and_the_others_go_on(provider):
+    web_before, other = provider.up([web(), web("other")])
+    assert provider.stop([web(), web("never_started")]) == ["web"]
+    states = {s.name: s for s in provider.status([web(), web("other")])}
+    assert (states["web"].state, states["web"].pid) == ("absent", None)
+    assert (states["other"].state, states["other"].pid) == ("ready", other.pid)
+    assert not psutil.pid_exists(web_before.pid) or not processes.alive(web_before.pid)
+    again = {s.name: s for s in provider.up([web()])}
+    assert (again["web"].state, again["web"].port) == ("ready", web_before.port)
+    provider.stop([web(), web("other")])
+    assert [s.state for s in provider.status([web()])] == ["stopped"]  # nothing is left that anyone brought up
+    assert provider.up([web()])[0].ready
+
+
 def test_status_tells_port_uptime_memory_and_log(provider):
     provider.up([web()])
     state = _state(provider)
