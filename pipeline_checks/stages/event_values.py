@@ -144,9 +144,9 @@ def _from_text(values: Sequence[Any], target: pyarrow.DataType) -> pyarrow.Array
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError
 
 
 def _rescale(value: int, wanted: int, given: int) -> int:

@@ -60,7 +60,10 @@ class PinnedService:
             return [{**slot, "expected": slot["name"] == declared.slot} for slot in slots]
         if topic == "publication":
             found = postgres_facts.publications(self._database())
-            return found if declared.publication is None else {declared.publication: found.get(declared.publication)}
+            named = declared.publication
+            if named is None:
+                return found
+            return {named: found.get(named)}
         if topic == "transactions" and declared.transactions is not None:
             return transaction_facts(resolve(declared.transactions.brokers), declared.transactions.topic)
         raise ConfigurationError(
