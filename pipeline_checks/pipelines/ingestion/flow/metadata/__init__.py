@@ -1,0 +1,1 @@
+"""What the service knows: ingestions, runs, files, schema versions, refreshes and alerts, in Postgres."""

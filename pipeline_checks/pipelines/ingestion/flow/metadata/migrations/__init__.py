@@ -1,0 +1,1 @@
+"""Alembic's scripts, by which the tables of the service come to be and change."""
