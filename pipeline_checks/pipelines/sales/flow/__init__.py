@@ -1,0 +1,1 @@
+"""The flow of ``sales``: it knows nothing of checks."""
