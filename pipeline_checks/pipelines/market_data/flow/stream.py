@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline_checks.clients.monitor import serve_monitor
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.market_data.flow.avro import Encoder, registered_id, registry, schema_text
 from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
-from pipeline_checks.pipelines.market_data.flow.monitor import serve_monitor
 from pipeline_checks.pipelines.market_data.flow.receiving.history import History
 from pipeline_checks.pipelines.market_data.flow.receiving.memory import EVERY, WARN_ABOVE, MemoryWatch
 from pipeline_checks.pipelines.market_data.flow.receiving.normalise import Normaliser

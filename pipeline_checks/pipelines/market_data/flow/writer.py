@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from pipeline_checks.clients.monitor import serve_monitor
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.market_data.flow.avro import Decoder, registry, schema_by_id
 from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
-from pipeline_checks.pipelines.market_data.flow.monitor import serve_monitor
 from pipeline_checks.pipelines.market_data.flow.settings import (
     ConsumerSettings,
     IcebergSettings,
