@@ -7,10 +7,11 @@ import logging
 from collections.abc import Iterator
 from itertools import islice
 
+from pipeline_checks.clients.kafka_records import ends
 from pipeline_checks.pipelines.churn.flow.checkpoint import Checkpoint
 from pipeline_checks.pipelines.churn.flow.dataset import Customer
 from pipeline_checks.pipelines.churn.flow.sending import Sender
-from pipeline_checks.pipelines.churn.flow.sent_rows import ends, rows_sent
+from pipeline_checks.pipelines.churn.flow.sent_rows import rows_sent
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
 
 _log = logging.getLogger(__name__)

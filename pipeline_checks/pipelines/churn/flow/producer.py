@@ -17,6 +17,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline_checks.clients.kafka import admin, translated
+from pipeline_checks.clients.kafka_records import ends
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.pipelines.churn.flow import checkpoint as checkpoints
 from pipeline_checks.pipelines.churn.flow.batch_sending import BatchSending
@@ -25,7 +26,6 @@ from pipeline_checks.pipelines.churn.flow.dataset import Customer, read_customer
 from pipeline_checks.pipelines.churn.flow.logs import start_logging
 from pipeline_checks.pipelines.churn.flow.producer_options import parser
 from pipeline_checks.pipelines.churn.flow.sending import Destination, Sender
-from pipeline_checks.pipelines.churn.flow.sent_rows import ends
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
 from pipeline_checks.pipelines.churn.flow.validation import customer_validator
 

@@ -1,0 +1,1 @@
+"""Reading CSV files of sales: records with their places, and what makes one unreadable."""

@@ -1,0 +1,1 @@
+"""Sending lines and events to Kafka, each once."""
