@@ -1,0 +1,1 @@
+"""The configuration of the pipeline: YAML or JSON, then the environment, then flags."""

@@ -1,0 +1,1 @@
+"""The models of the warehouse: dbt kept warm, what a run covers, and what is recorded of it."""
