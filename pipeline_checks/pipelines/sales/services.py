@@ -1,4 +1,4 @@
-"""What the pipeline ``sales`` runs on: the shared services, and its own preparation, ETL and loader."""
+"""What the pipeline ``sales`` runs on: the shared services, and its own preparation, ETL, loader and dbt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLOW = "pipeline_checks.pipelines.sales.flow"
 def services() -> list[Service]:
     """Return the services of the pipeline."""
     own = databases("sales", {"SALES_WAREHOUSE_URL": ("postgresql", "sales")})
-    return [postgres(), kafka(), own, _prepare(), _etl(), _loader()]
+    return [postgres(), kafka(), own, _prepare(), _etl(), _loader(), _dbt()]
 
 
 def _program(name: str, *arguments: str) -> tuple[str, ...]:
@@ -75,6 +75,25 @@ def _loader() -> Service:
         settings=lambda placement: {"SALES_LOADER_METRICS_URL": _url(placement, "sales_loader")},
         probe=lambda settings: _ready("the loader", settings["SALES_LOADER_METRICS_URL"]),
         stop_seconds=15,
+    )
+
+
+def _dbt() -> Service:
+    def command(placement: Placement) -> tuple[str, ...]:
+        return _program(
+            "dbt_runner", "--port", str(placement.ports["sales_dbt"]), "--folder", str(placement.folder / "dbt")
+        )
+
+    return Service(
+        name="sales_dbt",
+        command=command,
+        depends_on=("sales_prepare",),
+        ports=("sales_dbt",),
+        needs=("SALES_DBT_METRICS_URL",),
+        settings=lambda placement: {"SALES_DBT_METRICS_URL": _url(placement, "sales_dbt")},
+        probe=lambda settings: _ready("dbt", settings["SALES_DBT_METRICS_URL"]),
+        # A run that is going on is brought to its end.
+        stop_seconds=30,
     )
 
 
