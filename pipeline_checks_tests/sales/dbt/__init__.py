@@ -1,0 +1,1 @@
+"""Tests of the models of the warehouse and of the program that runs them."""
