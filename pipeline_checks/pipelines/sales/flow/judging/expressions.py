@@ -1,0 +1,82 @@
+"""Pieces of Spark SQL that both feeds are judged with. No number passes through a floating point type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline_checks.pipelines.sales.flow.tables import MALFORMED, MISSING_COLUMN
+
+RAW = "m"
+"""Name of the structure that a message is parsed into."""
+CORRUPT = "_corrupt_record"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rejection: of messages for which ``when`` is true, because of a column; the first rule that applies holds."""
+
+    reason: str
+    column: str
+    when: str
+
+
+def text(name: str) -> str:
+    """Return a text trimmed, with runs of blanks, tabs and line breaks made one blank; null when nothing is left."""
+    raw = f"{RAW}.{name}"
+    # The regular expression is dear, and most texts need none.
+    rough = " OR ".join(f"contains({raw}, '{piece}')" for piece in ("  ", "\\t", "\\r", "\\n"))
+    return f"nullif(trim(CASE WHEN {rough} THEN regexp_replace({raw}, '[ \\\\t\\\\r\\\\n]+', ' ') ELSE {raw} END), '')"
+
+
+def decimal(name: str, precision: int, scale: int) -> str:
+    """Return a plain decimal, null for anything that the type cannot hold without rounding."""
+    pattern = f"^[+-]?[0-9]{{1,{precision - scale}}}([.][0-9]{{1,{scale}}}0*)?$"
+    return _number(name, pattern, f"DECIMAL({precision},{scale})")
+
+
+def integer(name: str) -> str:
+    """Return a whole number, null for anything else."""
+    return _number(name, "^[+-]?[0-9]{1,18}$", "BIGINT")
+
+
+def _number(name: str, pattern: str, kind: str) -> str:
+    trimmed = f"trim({RAW}.{name})"
+    return f"CASE WHEN {trimmed} RLIKE '{pattern}' THEN CAST({trimmed} AS {kind}) END"
+
+
+def blank(name: str) -> str:
+    """Return whether a field is null or has blanks only."""
+    return f"coalesce(trim({RAW}.{name}), '') = ''"
+
+
+def unreadable(required: Sequence[str]) -> list[Rule]:
+    """Return the rules for messages that are no JSON object, and for those that lack a field."""
+    broken = f"{RAW} IS NULL OR {RAW}.{CORRUPT} IS NOT NULL OR keys IS NULL OR NOT is_valid_utf8(value)"
+    lacking = [Rule(MISSING_COLUMN, name, f"NOT array_contains(keys, '{name}')") for name in required]
+    return [Rule(MALFORMED, "", broken), *lacking]
+
+
+def verdict(rules: Iterable[Rule], told: str = "") -> str:
+    """Return the rejection as a structure of reason, column and value, null for what is taken.
+
+    ``told`` are further cases, of rejections that a message itself tells.
+    """
+    cases = []
+    for rule in rules:
+        column = f"'{rule.column}'" if rule.column else "CAST(NULL AS STRING)"
+        value = f"{RAW}.{rule.column}" if rule.column and rule.reason != MISSING_COLUMN else "CAST(NULL AS STRING)"
+        found = _structure(f"'{rule.reason}'", column, value)
+        cases.append(f"WHEN {rule.when} THEN {found}")
+    first, *rest = cases
+    return " ".join(["CASE", first, told, *rest, "END"])
+
+
+def told_by_message() -> str:
+    """Return the case of a message whose sender could not read the record and says why."""
+    found = _structure(f"{RAW}.rejection_reason", f"{RAW}.rejected_column", f"{RAW}.rejected_value")
+    return f"WHEN {RAW}.rejection_reason IS NOT NULL THEN {found}"
+
+
+def _structure(reason: str, column: str, value: str) -> str:
+    return f"named_struct('reason', {reason}, 'column', {column}, 'value', {value})"

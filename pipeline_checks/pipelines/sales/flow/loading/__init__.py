@@ -1,0 +1,1 @@
+"""Loading the warehouse: each load is one transaction."""

@@ -1,0 +1,1 @@
+"""The streaming query of the ETL."""
