@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,40 +34,56 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n
 @cache
 def spark_connect() -> Service:
     """Return the service. Settings: ``SPARK_CONNECT_URL``."""
+    return spark_server(NAME, URL_VARIABLE)
+
+
+def spark_server(
+    name: str,
+    variable: str,
+    *,
+    jars: tuple[str, ...] = (),
+    depends_on: tuple[str, ...] = (),
+    more: Callable[[Placement], Settings] = lambda placement: {},
+) -> Service:
+    """Return a server of another name, whose URL ``variable`` says in ``stack.env``.
+
+    ``jars`` are lists besides that of Spark itself, ``more`` returns settings besides those of every server.
+    """
+
+    def probe(settings: Settings) -> None:
+        url = urlsplit(settings[variable])
+        probe_port("Spark Connect", url.hostname or ADDRESS, url.port or 15002)
+        probe_server(settings[variable])
+
     return Service(
-        name=NAME,
+        name=name,
         command=_command,
-        ports=(NAME,),
-        needs=(URL_VARIABLE,),
-        settings=lambda placement: {URL_VARIABLE: f"sc://{ADDRESS}:{placement.ports[NAME]}"},
+        depends_on=depends_on,
+        ports=(name,),
+        needs=(variable,),
+        settings=lambda placement: {variable: f"sc://{ADDRESS}:{placement.ports[name]}"},
         environment=_environment,
-        prepare=_prepare,
-        probe=_probe,
-        jars=("spark",),
+        prepare=lambda placement: _prepare(placement, placement.ports[name], more(placement)),
+        probe=probe,
+        jars=("spark", *jars),
         ready_seconds=120,
     )
 
 
-def _probe(settings: Settings) -> None:
-    url = urlsplit(settings[URL_VARIABLE])
-    probe_port("Spark Connect", url.hostname or ADDRESS, url.port or 15002)
-    probe_server(settings[URL_VARIABLE])
-
-
-def _prepare(placement: Placement) -> None:
+def _prepare(placement: Placement, port: int, more: Settings) -> None:
     placement.folder.mkdir(parents=True, exist_ok=True)
     replace_file(placement.folder / "log4j2.properties", _LOGGING)
-    jars = placement.classpaths["spark"][0].parent
+    folders = (paths[0].parent for paths in placement.classpaths.values())
     java = (*FAST_START, "-Duser.timezone=UTC", "-Xss4m", *placement.java_flags)
     settings = {
         "spark.master": "local[2]",
         "spark.driver.memory": _MEMORY,
-        "spark.driver.extraClassPath": f"{jars}/*",
+        "spark.driver.extraClassPath": os.pathsep.join(f"{folder}/*" for folder in folders),
         "spark.driver.extraJavaOptions": " ".join(java),
         "spark.driver.bindAddress": ADDRESS,
         "spark.driver.host": ADDRESS,
         "spark.connect.grpc.binding.address": ADDRESS,
-        "spark.connect.grpc.binding.port": str(placement.ports[NAME]),
+        "spark.connect.grpc.binding.port": str(port),
         "spark.ui.enabled": "false",
         "spark.local.dir": str(placement.folder / "scratch"),
         "spark.sql.warehouse.dir": str(placement.folder / "warehouse"),
@@ -75,9 +92,10 @@ def _prepare(placement: Placement) -> None:
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
         **lake_settings(),
+        **more,
     }
     lines = "".join(f"{name} {value}\n" for name, value in settings.items())
-    replace_file(placement.folder / "spark-defaults.conf", lines)
+    replace_file(placement.folder / "spark-defaults.conf", lines, mode=0o600)
 
 
 def _environment(placement: Placement) -> Settings:

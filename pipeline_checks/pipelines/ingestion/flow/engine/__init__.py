@@ -1,4 +1,4 @@
 """The engine: lists files, infers what is in them and appends each to an Iceberg table exactly once, by Spark Connect.
 
-``model`` and ``errors`` say what goes in and comes out, ``engine.Engine`` does it, ``listing.list_files`` needs no Spark.
+``model`` and ``errors`` say what goes in and comes out, ``engine.Engine`` does it; ``listing`` needs no Spark.
 """

@@ -124,6 +124,7 @@ class Load:
     """
 
     snapshot_id: int
+    table_uuid: str
     path: str
     etag: str
     size: int
@@ -165,6 +166,15 @@ class SchemaChange:
 
 
 @dataclass(frozen=True)
+class FileFacts:
+    """What was seen in a file. ``records`` is None where only loading counts them; ``bad_lines`` cannot be read."""
+
+    columns: tuple[Column, ...] = ()
+    records: int | None = 0
+    bad_lines: int = 0
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """What is known of the new files of a run before any of them is loaded.
 
@@ -178,6 +188,8 @@ class RunPlan:
         What ``Engine.evolve`` will alter in the table; empty where it does not exist yet.
     refused:
         Files that cannot be loaded, by path. ``load_file`` raises the same error for them.
+    facts:
+        What was seen in each file that was looked into, by path.
     """
 
     job: Job
@@ -186,6 +198,7 @@ class RunPlan:
     columns: tuple[Column, ...]
     changes: tuple[SchemaChange, ...]
     refused: Mapping[str, EngineError]
+    facts: Mapping[str, FileFacts]
 
 
 @dataclass(frozen=True)
