@@ -115,6 +115,7 @@ def _serving(placement: Placement) -> dict[str, str]:
         "spark_connect_url": placement.settings["INGESTION_SPARK_CONNECT_URL"],
         "workers": 4,
         "dbus_per_worker": 16,
+        "warehouses": {CATALOG: placement.settings["INGESTION_WAREHOUSE"]},
     }
     token = placement.settings["INGESTION_API_TOKEN"]
     return {
