@@ -17,6 +17,7 @@ from pipeline_checks.stack.probes import probe_json
 from pipeline_checks.stack.service import Placement, Service, Settings
 from pipeline_checks.stack.services.object_store import object_store
 from pipeline_checks.stack.services.postgres import databases, postgres
+from pipeline_checks.stack.services.spark_s3 import spark_on_s3
 
 _FLOW = "pipeline_checks.pipelines.ingestion.flow"
 TENANT = "test-tenant-001"
@@ -32,7 +33,8 @@ WAREHOUSE = f"s3a://{WAREHOUSE_BUCKET}/warehouse"
 def services() -> list[Service]:
     """Return the services of the pipeline."""
     own = databases("ingestion", {"INGESTION_DATABASE_URL": ("postgresql", "ingestion")})
-    return [postgres(), object_store(), own, _prepare(), _api(), _worker()]
+    spark = spark_on_s3("ingestion_spark", "INGESTION_SPARK_CONNECT_URL", {CATALOG: WAREHOUSE})
+    return [postgres(), object_store(), own, _prepare(), spark, _api(), _worker()]
 
 
 def _program(name: str) -> tuple[str, ...]:

@@ -72,11 +72,12 @@ class Worker:
                 except (PipelineChecksError, psycopg.Error) as problem:
                     self._problem = str(problem)
                     _log.warning("the worker could not look for runs: %s", problem)
-                    ears = _closed(ears)
+                    _close(ears)
+                    ears = None
                 self._wait(ears)
         finally:
             self._say_goodbye()
-            _closed(ears)
+            _close(ears)
             monitor.shutdown()
             self._engines.close()
             self._database.close()
@@ -84,8 +85,8 @@ class Worker:
     def _look(self) -> None:
         """Do all that there is to do now."""
         with self._database.session() as session:
-            for run_id in expire(session):
-                _log.warning("the lease of run %s has expired", run_id)
+            for dead in expire(session):
+                _log.warning("the lease of run %s has expired", dead)
                 self._metrics.expired.inc()
         finish_abandoned(self._database, self._engines)
         self._start_due()
@@ -167,6 +168,6 @@ class Worker:
         return {"name": self._settings.app_name, "version": self._settings.app_version, "status": "running"}
 
 
-def _closed(connection: psycopg.Connection[Any] | None) -> None:
+def _close(connection: psycopg.Connection[Any] | None) -> None:
     if connection is not None:
         connection.close()

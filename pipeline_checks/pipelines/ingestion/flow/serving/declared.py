@@ -35,8 +35,8 @@ def refuse_unknown_places(wanted: IngestionCreate, settings: Settings) -> None:
     catalog = wanted.destination.catalog
     if catalog not in cluster.warehouses:
         known = ", ".join(sorted(cluster.warehouses))
-        place = ("body", "destination", "catalog")
-        raise invalid("CATALOG_UNKNOWN", place, f"the cluster has no such catalog; known: {known}", catalog)
+        told = f"the cluster has no such catalog; known: {known}"
+        raise invalid("CATALOG_UNKNOWN", ("body", "destination", "catalog"), told, catalog)
     endpoint = wanted.source.credentials.to_store()["endpoint"] if wanted.source.credentials else ""
     if endpoint and not _allowed(endpoint, settings):
         place = ("body", "source", "credentials", "endpoint_url")

@@ -36,7 +36,7 @@ class ApiError(Exception):
         Further fields of the body.
     """
 
-    def __init__(self, status: int, code: str, detail: Any, *, help: str = "", **more: Any) -> None:
+    def __init__(self, status: int, code: str, detail: Any, /, *, help: str = "", **more: Any) -> None:
         super().__init__(str(detail))
         self.status = status
         self.code = code
