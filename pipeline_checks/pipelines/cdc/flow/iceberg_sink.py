@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files, schema_to_pyarrow
-from pyiceberg.table import Table, Transaction
-from pyiceberg.table.snapshots import Operation
-from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 from pyiceberg.transforms import IdentityTransform
 
+from pipeline_checks.clients.iceberg_commits import commit_files, write_files
+from pipeline_checks.clients.iceberg_expiry import expire
 from pipeline_checks.pipelines.cdc.flow import covers as covering
 from pipeline_checks.pipelines.cdc.flow.covers import COVERS, MAINTENANCE, Covers
 from pipeline_checks.pipelines.cdc.flow.iceberg_types import iceberg_type
@@ -25,9 +22,7 @@ from pipeline_checks.pipelines.cdc.flow.sink import BatchId, conformed, last_bef
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.expressions import BooleanExpression
-    from pyiceberg.manifest import DataFile, ManifestFile
-    from pyiceberg.table import FileScanTask
-    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table import FileScanTask, Table
 
 _PROPERTIES: Final = {
     "format-version": "2",
@@ -44,33 +39,6 @@ _EXPIRE_AFTER: Final = 100
 """Commits after which old snapshots are expired."""
 _RETENTION: Final = timedelta(minutes=15)
 """How long a snapshot can still be read."""
-
-
-class _Transaction(Transaction):
-    """A transaction that copies the table's metadata once a change, not at every look at it.
-
-    The copy grows with the number of snapshots; looked at some seventeen times a commit it was most of its time.
-    """
-
-    _seen: tuple[int, TableMetadata] | None = None
-
-    @property
-    def table_metadata(self) -> TableMetadata:
-        if not self._updates:
-            return self._table.metadata
-        if self._seen is None or self._seen[0] != len(self._updates):
-            self._seen = (len(self._updates), super().table_metadata)
-        return self._seen[1]
-
-
-class _Replace(_OverwriteFiles):
-    """Replaces data files, and leaves out manifests in which nothing lives any more.
-
-    pyiceberg carries the manifest of an overwrite's removed files on for ever and reads all of them at each commit.
-    """
-
-    def _existing_manifests(self) -> list[ManifestFile]:
-        return [m for m in super()._existing_manifests() if m.has_added_files() or m.has_existing_files()]
 
 
 class IcebergTarget:
@@ -141,7 +109,7 @@ class IcebergTarget:
                 update.add_column(name, iceberg_type(kind))
 
     def advance(self, covers: Covers, batch: BatchId) -> None:
-        self._commit([], [], self._said_by(covers, batch))
+        commit_files(self.table, [], [], self._said_by(covers, batch))
         self._done(covers)
 
     def _said_by(self, covers: Covers, batch: BatchId | None = None, maintenance: str | None = None) -> dict[str, str]:
@@ -155,28 +123,6 @@ class IcebergTarget:
     def _done(self, covers: Covers) -> None:
         self.covers = covers
         self._commits += 1
-
-    def _files_of(self, rows: pa.Table) -> list[DataFile]:
-        if rows.num_rows == 0:
-            return []
-        metadata = self.table.metadata
-        named = {"table_metadata": metadata, "df": rows, "io": self.table.io}
-        return list(_dataframe_to_data_files(**named, write_uuid=uuid.uuid4(), counter=itertools.count(0)))
-
-    def _commit(self, added: Sequence[DataFile], removed: Sequence[DataFile], properties: dict[str, str]) -> None:
-        """Commit one snapshot with the data files added and removed."""
-        with _Transaction(self.table) as transaction:
-            producer: _SnapshotProducer[Any]
-            if removed:
-                producer = _Replace(Operation.OVERWRITE, transaction, self.table.io, snapshot_properties=properties)
-                producer.delete_by_predicate(AlwaysTrue())  # else no manifest of an unpartitioned table is looked into
-            else:
-                producer = transaction.update_snapshot(snapshot_properties=properties).merge_append()
-            with producer:
-                for file in removed:
-                    producer.delete_data_file(file)
-                for file in added:
-                    producer.append_data_file(file)
 
     def _read_files(self, tasks: Sequence[FileScanTask], columns: Sequence[str] | None = None) -> pa.Table:
         schema = self.table.schema()
@@ -194,8 +140,6 @@ class IcebergTarget:
     def maintain(self) -> str | None:
         if self._commits % _EXPIRE_AFTER == _EXPIRE_AFTER - 1:
             self._commits += 1
-            from pipeline_checks.pipelines.cdc.flow.iceberg_expiry import expire
-
             return "expiry" if expire(self.table, datetime.now(UTC) - _RETENTION) else None
         return None
 
@@ -217,7 +161,9 @@ class IcebergLog(IcebergTarget):
         return {self.topic: {r["_partition"]: r["_offset_max"] + 1 for r in last.to_pylist()}}
 
     def append(self, rows: pa.Table, covers: Covers, batch: BatchId) -> None:
-        self._commit(self._files_of(conformed(rows, self.schema())), [], self._said_by(covers, batch))
+        commit_files(
+            self.table, write_files(self.table, conformed(rows, self.schema())), [], self._said_by(covers, batch)
+        )
         self._done(covers)
 
     def gone(self) -> list[tuple[int | None, str, int]]:
@@ -242,6 +188,7 @@ class IcebergLog(IcebergTarget):
         small = [t for t in self.table.scan().plan_files() if t.file.file_size_in_bytes < limit and not t.delete_files]
         if len(small) < 2:
             return False
-        files = self._files_of(conformed(self._read_files(small), self.schema()))
-        self._commit(files, [t.file for t in small], self._said_by(self.covers, maintenance="compaction"))
+        files = write_files(self.table, conformed(self._read_files(small), self.schema()))
+        said = self._said_by(self.covers, maintenance="compaction")
+        commit_files(self.table, files, [t.file for t in small], said)
         return True

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_checks.clients.iceberg_commits import commit_files, write_files
 from pipeline_checks.pipelines.cdc.flow.covers import Covers
 from pipeline_checks.pipelines.cdc.flow.iceberg_sink import IcebergTarget
 from pipeline_checks.pipelines.cdc.flow.sink import BatchId, conformed
@@ -84,8 +85,8 @@ class IcebergState(IcebergTarget):
                 kept = kept.filter(pc.fill_null(pc.greater_equal(kept.column("_source_lsn"), truncated), False))
             kept, upserts = self._merged(conformed(kept, schema), upserts, deletes)
             upserts = pa.concat_tables([kept, upserts])
-        added = self._files_of(upserts)
-        self._commit(added, [f.task.file for f in touched], self._said_by(covers, batch))
+        added = write_files(self.table, upserts)
+        commit_files(self.table, added, [f.task.file for f in touched], self._said_by(covers, batch))
         self._done(covers)
 
     def _merged(self, kept: pa.Table, upserts: pa.Table, deletes: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from pipeline_checks.clients.monitor import serve_monitor
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.clients.spark import end, session, session_settings
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.pipelines.cdc.flow.batches import BatchProcessor
 from pipeline_checks.pipelines.cdc.flow.decode import OLD_KEY
-from pipeline_checks.pipelines.cdc.flow.health import serve
 from pipeline_checks.pipelines.cdc.flow.lakes import quarantine, writers
 from pipeline_checks.pipelines.cdc.flow.progress import ProgressLog
 from pipeline_checks.pipelines.cdc.flow.sink import BatchId
@@ -217,7 +217,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("py4j").setLevel(logging.WARNING)
     mover = Mover()
-    serve(int(setting("CDC_MOVER_PORT")), mover.health)
+    serve_monitor(int(setting("CDC_MOVER_PORT")), None, mover.health)
     try:
         return mover.run()
     except Exception:

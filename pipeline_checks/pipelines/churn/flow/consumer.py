@@ -16,12 +16,13 @@ import orjson
 
 from pipeline_checks.clients.fitted_model import FittedModel, load_model
 from pipeline_checks.clients.kafka import admin, translated
+from pipeline_checks.clients.monitor import serve_monitor
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError
 from pipeline_checks.pipelines.churn.flow import consuming, names
 from pipeline_checks.pipelines.churn.flow.consumer_options import parser
 from pipeline_checks.pipelines.churn.flow.fault_switches import FaultSwitches
 from pipeline_checks.pipelines.churn.flow.logs import start_logging
-from pipeline_checks.pipelines.churn.flow.metrics import ConsumerMetrics, serve
+from pipeline_checks.pipelines.churn.flow.metrics import ConsumerMetrics
 from pipeline_checks.pipelines.churn.flow.publishing import AtLeastOncePublisher, Publisher, TransactionalPublisher
 from pipeline_checks.pipelines.churn.flow.reading import Reader
 from pipeline_checks.pipelines.churn.flow.scoring import Scorer
@@ -66,7 +67,9 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
         "model_backend": options.model_backend,
     }
     metrics = ConsumerMetrics(options.input_topic, info)
-    server = None if options.metrics_port is None else serve(options.metrics_port, metrics)
+    server = (
+        None if options.metrics_port is None else serve_monitor(options.metrics_port, metrics.registry, metrics.health)
+    )
     if server is not None:
         _log.info("metrics on http://127.0.0.1:%d/metrics", server.server_port)
     scorer, model = _scorer(options)

@@ -1,17 +1,12 @@
-"""What the consumer tells of itself: Prometheus metrics and health, served over HTTP."""
+"""What the consumer tells of itself: Prometheus metrics and health."""
 
 from __future__ import annotations
 
-import threading
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from pipeline_checks.pipelines.churn.flow.instants import utc_text
 from pipeline_checks.pipelines.churn.flow.outcomes import ERROR_TYPES, Outcome
@@ -114,38 +109,3 @@ class ConsumerMetrics:
 
 def _word(state: bool | None, unknown: str) -> str:
     return unknown if state is None else "pass" if state else "fail"
-
-
-def serve(port: int, metrics: ConsumerMetrics) -> ThreadingHTTPServer:
-    """Answer GET /metrics and GET /health on 127.0.0.1 from a thread; port 0 takes any free one."""
-
-    def content(path: str) -> tuple[int, str, bytes]:
-        if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, metrics.text()
-        if path == "/health":
-            health = metrics.health()
-            return 200 if health["ready"] else 503, "application/json", orjson.dumps(health)
-        return 404, "application/json", b'{"message":"there are /metrics and /health"}'
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(content))
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
-
-
-def _handler(content: Callable[[str], tuple[int, str, bytes]]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status, kind, body = content(self.path.partition("?")[0])
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            with suppress(ConnectionError):  # a probe that would not wait
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """A scrape comes every few seconds; it is no news."""
-
-    return Handler

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipeline_checks.pipelines.cdc.flow.iceberg_expiry import expire
+from pipeline_checks.clients.iceberg_expiry import expire
 from pipeline_checks.pipelines.cdc.flow.sink import BatchId
 from pipeline_checks_tests.unit.pipelines.cdc.envelopes import record, value
 from pipeline_checks_tests.unit.pipelines.cdc.lakes import catalog, decoded, names, writer

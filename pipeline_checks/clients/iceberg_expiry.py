@@ -33,19 +33,17 @@ def expire(table: Table, before: datetime) -> int:
 
 def _remove_files(io: FileIO, expired: list[Snapshot], kept: list[Snapshot]) -> None:
     """Remove what expired snapshots referred to and no kept one does. A file that is gone already is no error."""
-    alive = {m.manifest_path for s in kept for m in s.manifests(io)}
-    doomed = {m.manifest_path: m for s in expired for m in s.manifests(io) if m.manifest_path not in alive}
+    held = {m.manifest_path: m for s in kept for m in s.manifests(io)}
+    doomed = {m.manifest_path: m for s in expired for m in s.manifests(io) if m.manifest_path not in held}
     candidates: set[str] = set()
     for manifest in doomed.values():
         candidates |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(io, discard_deleted=False)}
     if candidates:
-        manifests = {m.manifest_path: m for s in kept for m in s.manifests(io)}
-        for manifest in manifests.values():
-            live = manifest.fetch_manifest_entry(io, discard_deleted=True)
-            candidates -= {e.data_file.file_path for e in live}
+        for manifest in held.values():
+            candidates -= {e.data_file.file_path for e in manifest.fetch_manifest_entry(io, discard_deleted=True)}
     lists = {s.manifest_list for s in expired if s.manifest_list}
     for path in (*candidates, *doomed, *lists):
         try:
             io.delete(path)
-        except (FileNotFoundError, OSError):
+        except OSError:
             continue
