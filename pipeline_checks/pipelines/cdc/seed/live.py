@@ -68,9 +68,10 @@ def change(
     started = monotonic()
     report = progress or (lambda kind, done: None)
     with open_source(autocommit=True) as source, translated("changing the source"):
-        summary = ChangeSummary(seed, counts(source))
+        before = counts(source)
+        summary = ChangeSummary(seed, before)
         # What the source holds is part of it: changed once more with the same seed, it gets other rows.
-        random = Random(f"{seed}:live:{sorted(counts(source).items())}")
+        random = Random(f"{seed}:live:{sorted(before.items())}")
         live = _Live(source, random, Generator(seed), summary)
         live.refuse_too_few(max(updates, deletes + key_changes))
         kinds: tuple[tuple[str, int, Callable[[int], None]], ...] = (
