@@ -75,11 +75,7 @@ class FedTopicWatch:
             told = missing.join(newest, how="cross")
         overtaken = (pl.col("__newest") > pl.col(ENTRY)).fill_null(False)
         told = told.with_columns(overtaken.alias("__overtaken"))
-        unknown = told.clear()
-        since = _retained_since(history)
-        if since is not None:
-            unknown = told.filter(pl.col(SENT_AT) < since)
-            told = told.filter(pl.col(SENT_AT) >= since)
+        told, unknown = _split_by_retention(history, told)
         limit = at - timedelta(seconds=self._topic.lag_limit)
         is_late = pl.col(SENT_AT) < limit
         lost = told.filter(pl.col("__overtaken") | is_late)
@@ -139,7 +135,7 @@ def settle_fed_topic(
             return False
         missing = watch.missing(history)
         last[:] = [(pinned, history, missing)]
-        return missing.height == 0
+        return _split_by_retention(history, missing)[0].height == 0
 
     deadline.wait_until(look)
     if not last:
@@ -155,6 +151,16 @@ def settle_fed_topic(
         settled, feed.declaration, history, watch.cut, later, watch.forms, told.lost, told.unknown, told.open, known
     )
     return settled, history, fed
+
+
+def _split_by_retention(history: TopicHistory, missing: polars.DataFrame) -> tuple[polars.DataFrame, polars.DataFrame]:
+    """Return the missing entries whose records must be there, and those whose records may have expired."""
+    import polars as pl
+
+    since = _retained_since(history)
+    if since is None:
+        return missing, missing.clear()
+    return missing.filter(pl.col(SENT_AT) >= since), missing.filter(pl.col(SENT_AT) < since)
 
 
 def _retained_since(history: TopicHistory) -> datetime | None:
