@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pipeline_checks.model.kinds import (
     CONNECTOR_KINDS,
+    DBT_KINDS,
     EVENT_TOPIC_KINDS,
     GROUP_KINDS,
     LAKE_KINDS,
     LEDGER_KINDS,
+    LOADED_KINDS,
     SERVED_KINDS,
     TOPIC_KINDS,
 )
@@ -48,6 +50,19 @@ def is_loaded_topic(stage: StageDeclaration) -> bool:
 def is_topic_of_facts(stage: StageDeclaration) -> bool:
     """Whether the records of a topic are facts: one of a key that came before is told again, not changed."""
     return is_topic(stage) and not is_event_topic(stage) and getattr(stage, "wins", "last") == "first"
+
+
+def is_loaded_table(stage: StageDeclaration) -> bool:
+    """Whether the stage is a table of a warehouse that is loaded from the stage before it, row by row."""
+    return stage.kind in LOADED_KINDS and not is_source(stage)
+
+
+def has_rows_told_by_fates(stage: StageDeclaration) -> bool:
+    """Whether it is told by fates which rows the stage must hold: its own, or those of a stage that it stands beside.
+
+    Of what dbt makes nothing else tells it.
+    """
+    return stage.kind in DBT_KINDS or "fates" in stage.contract.promises
 
 
 def is_ledger(stage: StageDeclaration) -> bool:
@@ -106,7 +121,7 @@ def is_reconcilable(stage: StageDeclaration) -> bool:
     if not stage.contract.key:
         # And then it is told why they are not; of what was rejected another check tells it record by record.
         return stage.contract.says_no_key and "rejected" not in stage.contract.promises
-    if is_event_topic(stage) or is_loaded_topic(stage) or is_served(stage):
+    if is_event_topic(stage) or is_loaded_topic(stage) or is_served(stage) or is_loaded_table(stage):
         return True
     return says_what_it_covers(stage) or may_be_a_copy(stage)
 

@@ -7,7 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline_checks.checks.applicability import is_comparable_when_behind, is_event_topic, is_source, is_topic
+from pipeline_checks.checks.applicability import (
+    has_rows_told_by_fates,
+    is_comparable_when_behind,
+    is_event_topic,
+    is_source,
+    is_topic,
+)
 from pipeline_checks.checks.duplicate_findings import duplicate_findings, duplicate_measures
 from pipeline_checks.checks.judging import conclude, counted, inexact, json_key, named_key, promise_of
 from pipeline_checks.checks.row_number import number_doubts, number_findings
@@ -63,6 +69,8 @@ class CountsCheck:
     def measures(self, stage: StageDeclaration, configuration: CountsConfiguration) -> frozenset[Measure]:
         """Return the count; with a key the comparison of keys and the duplicates, without one that of the number."""
         wanted: set[Measure] = {RowCount()}
+        if has_rows_told_by_fates(stage):
+            return frozenset(wanted)
         if stage.contract.key:
             wanted |= {KeyComparison(), *duplicate_measures(stage)}
         elif not is_source(stage) and stage.from_ and "rejected" not in stage.contract.promises:
@@ -73,8 +81,9 @@ class CountsCheck:
 
     def judge(self, configuration: CountsConfiguration, evidence: Evidence) -> Judgement:
         """Return FAIL with a finding for each missing, unexpected, doubled or malformed row."""
-        difference: KeyDifference | None = evidence[KeyComparison()] if evidence.stage.contract.key else None
-        compared = NumberComparison() in self.measures(evidence.stage, configuration)
+        measured = self.measures(evidence.stage, configuration)
+        difference: KeyDifference | None = evidence[KeyComparison()] if KeyComparison() in measured else None
+        compared = NumberComparison() in measured
         number: NumberDifference | None = evidence[NumberComparison()] if compared else None
         keys = _KeyFindings(evidence, difference)
         malformed = tuple(_malformed(evidence))

@@ -41,6 +41,11 @@ KINDS: Final[tuple[str, ...]] = (
     "rejected",
     "exact_columns",
     "commits",
+    "fates",
+    "totals",
+    "dbt_tests",
+    "quality_score",
+    "delay",
 )
 """In the order in which reports show them."""
 

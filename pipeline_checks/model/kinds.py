@@ -21,3 +21,9 @@ GROUP_KINDS: Final = frozenset({"consumer_group"})
 """Consumers of topics, which commit how far they have got and hold no rows."""
 MODEL_KINDS: Final = frozenset({"model_file"})
 """Fitted models, which hold no rows."""
+LOADED_KINDS: Final = frozenset({"warehouse_table"})
+"""Tables of a warehouse that are loaded whole from a table of a lake, or from files."""
+DBT_KINDS: Final = frozenset({"dbt_model"})
+"""Tables and views that dbt makes of others of the same warehouse."""
+WAREHOUSE_KINDS: Final = LOADED_KINDS | DBT_KINDS
+"""Kinds of which all stages of one database are read in one snapshot."""

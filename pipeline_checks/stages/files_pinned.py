@@ -67,12 +67,16 @@ class PinnedFiles:
     def _read(self) -> pyarrow.Table:
         import pyarrow as pa
 
-        tables = []
+        tables, first = [], self._declaration.first_row
         for entry in self.entries:
             table = self._of(entry)
             if self._declaration.source_file is not None:
                 names = pa.array([entry.name] * table.num_rows, pa.string())
                 table = table.append_column(self._declaration.source_file, names)
+            if self._declaration.row_number is not None:
+                numbers = pa.array(range(first, first + table.num_rows), pa.int64())
+                table = table.append_column(self._declaration.row_number, numbers)
+            first = self._declaration.first_row if self._declaration.numbered_by_file else first + table.num_rows
             tables.append(table)
         different = next((t for t in tables if t.column_names != tables[0].column_names), None)
         if different is not None:
@@ -80,11 +84,7 @@ class PinnedFiles:
                 f"{self._declaration.name}: its files have different columns.",
                 next_step="Declare a stage for each form of file.",
             )
-        table = pa.concat_tables(tables)
-        if self._declaration.row_number is not None:
-            numbers = pa.array(range(table.num_rows), pa.int64())
-            table = table.append_column(self._declaration.row_number, numbers)
-        return table.combine_chunks()
+        return pa.concat_tables(tables).combine_chunks()
 
     def _of(self, entry: FileEntry) -> pyarrow.Table:
         import pyarrow as pa
@@ -108,8 +108,8 @@ class PinnedFiles:
                 csv.ConvertOptions(
                     column_types={n: promised.get(n, pa.string()) for n in names},
                     null_values=[declaration.null],
-                    strings_can_be_null=False,
-                    quoted_strings_can_be_null=False,
+                    strings_can_be_null=declaration.null_texts,
+                    quoted_strings_can_be_null=declaration.null_texts,
                 ),
             )
         except (pa.ArrowException, UnicodeDecodeError) as problem:

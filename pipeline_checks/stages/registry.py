@@ -20,6 +20,8 @@ KINDS: Final[dict[str, str]] = {
     "consumer_group": "pipeline_checks.stages.consumer_group:ConsumerGroup",
     "model_file": "pipeline_checks.stages.model_file:ModelFile",
     "service": "pipeline_checks.stages.service:Service",
+    "warehouse_table": "pipeline_checks.stages.warehouse_table:WarehouseTable",
+    "dbt_model": "pipeline_checks.stages.dbt_model:DbtModel",
 }
 """Kind to ``module:class`` of its declaration. The module has ``open_stage(declaration) -> StageReader`` too."""
 

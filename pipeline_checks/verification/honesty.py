@@ -9,7 +9,7 @@ from pipeline_checks.model.measure import CoverageState, KeyDifference
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement, Verdict
 
-NEEDS_THE_CUT = frozenset({"counts", "freshness", "reconcile", "references", "transactions"})
+NEEDS_THE_CUT = frozenset({"counts", "fates", "freshness", "reconcile", "references", "totals", "transactions"})
 """Checks whose promise is about the cut; of a stage that cannot say what it covers they prove nothing."""
 
 

@@ -17,6 +17,7 @@ from pipeline_checks.verification.coverage import owed_events
 from pipeline_checks.verification.fed_topic import ledger_of
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
+from pipeline_checks.verification.loaded_table import LoadedTable, loaded_from
 from pipeline_checks.verification.loaded_topic import loaded_keys, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner, keys_of, read_keys
@@ -45,6 +46,8 @@ class KeyComparer:
         key = declaration.contract.key
         if (copy := self._pinner.copy_of(declaration)) is not None:
             return copy.keys()
+        if (loaded := loaded_from(self._pipeline, declaration)) is not None:
+            return LoadedTable.of(self._pinner, settled, loaded).keys()
         if not declaration.from_:  # there is nothing before it that could tell what it must hold
             is_source = declaration.kind in SOURCE_KINDS
             found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)

@@ -52,6 +52,7 @@ from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.reconciling import Reconciler
 from pipeline_checks.verification.references import reference_difference
+from pipeline_checks.verification.row_set_measures import RowSetMeasure, row_set_measure
 from pipeline_checks.verification.sequences import sequences
 from pipeline_checks.verification.settled import Settled
 from pipeline_checks.verification.transactions import compare_transactions
@@ -78,6 +79,7 @@ _DERIVED = (
     | TableCommits
     | LinkMeasure
     | NumberComparison
+    | RowSetMeasure
 )
 
 
@@ -173,8 +175,10 @@ class Measurer:
             return self._transactions(declaration)
         if isinstance(measure, LinkMeasure):
             return link_measure(self._pipeline, self._pinner, settled, measure)
+        if isinstance(measure, RowSetMeasure):
+            return row_set_measure(self._pipeline, self._pinner, settled, measure, self._rows_of)
         if isinstance(measure, NumberComparison):
-            return number_difference(self._pipeline, self._pinner, settled, lambda s: int(self._of(s, RowCount())))
+            return number_difference(self._pipeline, self._pinner, settled, self._rows_of)
         if isinstance(measure, SequenceState):
             return sequences(self._pipeline, self._pinner, settled, measure)
         if isinstance(measure, Balance):
@@ -189,6 +193,9 @@ class Measurer:
         if isinstance(measure, Latencies):
             return self._latencies(settled, measure.window)
         return self._keys.difference(settled)
+
+    def _rows_of(self, stage: StageDeclaration) -> int:
+        return int(self._of(stage, RowCount()))
 
     def _of(self, stage: StageDeclaration, measure: Measure) -> Any:
         answer = self.measure(self._pinner.settled(stage), frozenset({measure})).get(measure)

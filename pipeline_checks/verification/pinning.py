@@ -18,6 +18,7 @@ from pipeline_checks.model.kinds import (
     SERVED_KINDS,
     SOURCE_KINDS,
     TOPIC_KINDS,
+    WAREHOUSE_KINDS,
 )
 from pipeline_checks.model.measure import CoverageState, Facts
 from pipeline_checks.model.pipeline import Pipeline
@@ -38,6 +39,7 @@ from pipeline_checks.verification.settle_group import settle_group
 from pipeline_checks.verification.settled import Settled, unreachable
 from pipeline_checks.verification.slot import wait_for_slot
 from pipeline_checks.verification.spark_sessions import SparkSessions
+from pipeline_checks.verification.warehouse import Warehouse, settle_warehouse, warehouse_of
 
 if TYPE_CHECKING:
     import polars
@@ -57,6 +59,7 @@ class Pinner:
         self._pipeline = pipeline
         self._options = options
         self._cuts: dict[str, PostgresCut] = {}
+        self._warehouses: dict[str, Warehouse] = {}
         self._readers: dict[str, StageReader] = {}
         self._settled: dict[str, Settled] = {}
         self._histories: dict[str, TopicHistory] = {}
@@ -77,6 +80,7 @@ class Pinner:
             reader.close()
         for cut in self._cuts.values():
             cut.close()
+        self._forget_warehouses()
         if self._spark is not None:
             self._spark.close()
         self._readers.clear()
@@ -140,6 +144,8 @@ class Pinner:
             return settle.settle_source(declaration, cut.table(table), cut.behind)
         if declaration.kind in LEDGER_KINDS:
             return settle.settle_feed(declaration, self.reader(declaration))
+        if declaration.kind in WAREHOUSE_KINDS:
+            return self._warehouse_of(declaration).settled[declaration.name]
         upstream = [self.settled(s) for s in self._pipeline.upstream(declaration)]
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
@@ -170,6 +176,16 @@ class Pinner:
             reason = f"how {declaration.kind} follows {upstream[0].declaration.kind} is not known"
             return Settled(declaration, unbound.pinned, CoverageState(None, None, 0, 0.0, reason))
         return settle.settle_unbound(declaration, self.reader(declaration))
+
+    def _warehouse_of(self, declaration: StageDeclaration) -> Warehouse:
+        url = warehouse_of(declaration)
+        if url not in self._warehouses:
+            slowest = max(
+                (s for s in self._pipeline.stages if s.kind in WAREHOUSE_KINDS), key=lambda stage: stage.deadline
+            )
+            deadline = self._deadline(slowest)
+            self._warehouses[url] = settle_warehouse(self._pipeline, url, self.settled, deadline)
+        return self._warehouses[url]
 
     def _told_to_tables(self, topic: StageDeclaration) -> CoverageState:
         """How far a topic is for what is made from it; of a feed without a ledger all begins where the topic ended."""
@@ -340,7 +356,13 @@ class Pinner:
         self._cuts.pop(url).close()
         self._forget_settled()
 
+    def _forget_warehouses(self) -> None:
+        for warehouse in self._warehouses.values():
+            warehouse.close()
+        self._warehouses.clear()
+
     def _forget_settled(self) -> None:
+        self._forget_warehouses()
         self._source_keys.clear()
         self._settled.clear()
         self._histories.clear()

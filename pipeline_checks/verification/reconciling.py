@@ -28,6 +28,7 @@ from pipeline_checks.verification.fed_topic import ledger_of
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.link_values import copied_values
+from pipeline_checks.verification.loaded_table import LoadedTable, loaded_from
 from pipeline_checks.verification.loaded_topic import loaded_rows, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner
@@ -59,6 +60,8 @@ class Reconciler:
         stage = settled.declaration
         if (copy := self._pinner.copy_of(stage)) is not None:
             return copy.rows()
+        if (loaded := loaded_from(self._pipeline, stage)) is not None:
+            return LoadedTable.of(self._pinner, settled, loaded).rows()
         if stage.kind in TOPIC_KINDS:
             return self._topic_difference(settled)
         if stage.kind in SERVED_KINDS:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pipeline_checks.engines.row_hashes import ComparedColumn, RowForm
 from pipeline_checks.model.contract import Column, Contract
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.kinds import LAKE_KINDS, SOURCE_KINDS
+from pipeline_checks.model.kinds import LAKE_KINDS, SOURCE_KINDS, WAREHOUSE_KINDS
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.stage import PinnedStage, StageDeclaration
 from pipeline_checks.values.canonical import comparable_type
@@ -32,7 +32,7 @@ class Forms:
 
 def lacking(stage: StageDeclaration, pinned: PinnedStage) -> frozenset[str]:
     """Return the promised columns that a table does not have: ``schema`` tells them, and the others are compared."""
-    if stage.kind not in SOURCE_KINDS | LAKE_KINDS:
+    if stage.kind not in SOURCE_KINDS | LAKE_KINDS | WAREHOUSE_KINDS:
         return frozenset()
     return frozenset(stage.contract.columns) - {field.name for field in pinned.schema().fields}
 
