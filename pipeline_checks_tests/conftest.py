@@ -19,7 +19,7 @@ from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, ServiceState
 
 _PREFIX = "pipeline_checks_tests-"
-_NEED_STACK = {"base_stack", "stack", "own_home", "module_home", "market_base"}
+_NEED_STACK = {"base_stack", "stack", "own_home", "module_home", "market_base", "ingestion_base"}
 OURS = (
     *("POSTGRES_URL", "CDC_POSTGRES_URL", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "DELTA_TABLE_PATH"),
     *("ICEBERG_CATALOG_URL", "ICEBERG_WAREHOUSE", "CHECKPOINT_LOCATION", "CDC_API_URL", "CDC_API_PORT"),
@@ -29,6 +29,9 @@ OURS = (
     *("MARKET_EXCHANGE_WS_URL", "MARKET_EXCHANGE_URL", "MARKET_SCHEMA_REGISTRY_URL", "MARKET_API_URL"),
     *("MARKET_API_KEY", "MARKET_ICEBERG_CATALOG_URL", "MARKET_ICEBERG_WAREHOUSE", "MARKET_STREAM_METRICS_URL"),
     *("MARKET_WRITER_METRICS_URL", "MARKET_GAP_REPAIR", "MARKET_API_RATE_LIMIT"),
+    *("INGESTION_API_URL", "INGESTION_API_TOKEN", "INGESTION_DATABASE_URL", "INGESTION_SPARK_CONNECT_URL"),
+    *("INGESTION_SOURCE_BUCKET", "INGESTION_WAREHOUSE", "INGESTION_WORKER_METRICS_URL", "INGESTION_ENCRYPTION_KEY"),
+    *("INGESTION_LEASE_SECONDS", "INGESTION_SCHEDULER_CHECK_INTERVAL"),
 )
 """Variables by which a developer's environment would lead the tests to other services than their own."""
 

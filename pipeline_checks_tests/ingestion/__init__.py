@@ -1,0 +1,1 @@
+"""Tests of the ingestion pipeline on its services."""
