@@ -87,9 +87,7 @@ class _Commands:
     def _run(self, command: str, record: Any) -> Iterator[Any]:
         folder = self.target / f"{self.context.run_id[:8]}-{command}"
         # A test that found something is a verdict of its check, not the end of the op.
-        invocation = self.dbt.cli(
-            [command], context=self.context, target_path=folder, raise_on_error=command != "test"
-        )
+        invocation = self.dbt.cli([command], context=self.context, target_path=folder, raise_on_error=command != "test")
         yield from invocation.stream()
         if record is not None:
             record(invocation.get_artifact("run_results.json"))

@@ -92,7 +92,9 @@ def test_while_the_models_are_built_nothing_is_loaded_and_everything_can_be_read
         other.execute("SET lock_timeout = '100ms'")
         assert other.execute("SELECT count(*) FROM raw.sales_raw").fetchone() is not None
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            other.execute("INSERT INTO raw.loads (table_name, covers, loaded_rows, loaded_at) VALUES ('x', '{}', 0, now())")
+            other.execute(
+                "INSERT INTO raw.loads (table_name, covers, loaded_rows, loaded_at) VALUES ('x', '{}', 0, now())"
+            )
     number = warehouse.insert("sales_raw", [])
     assert number > loads.load_id
 

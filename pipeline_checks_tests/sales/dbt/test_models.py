@@ -34,7 +34,9 @@ def test_all_models_are_built_and_all_tests_pass(warehouse: Warehouse, run: Run)
     assert [(t.name, t.message) for t in run.tests if t.status != "pass"] == []
     assert (run.built, run.success, run.models, run.failed_tests) == (True, True, MODELS, 0)
     assert len(run.tests) > 100
-    recorded = warehouse.rows("SELECT run_id, built, success, load_id, loads->'sales_raw'->'loaded_rows' FROM marts.dbt_runs")
+    recorded = warehouse.rows(
+        "SELECT run_id, built, success, load_id, loads->'sales_raw'->'loaded_rows' FROM marts.dbt_runs"
+    )
     assert recorded == [(run.run_id, True, True, 4, EVENTS)]
     assert warehouse.count("marts.dbt_test_results") == len(run.tests)
     unattached = [t.name for t in run.tests if not t.model]
@@ -160,9 +162,7 @@ def test_days(warehouse: Warehouse) -> None:
     ]
 
 
-def test_a_second_run_gives_the_same_tables(
-    warehouse: Warehouse, transformation: Transformation, run: Run
-) -> None:
+def test_a_second_run_gives_the_same_tables(warehouse: Warehouse, transformation: Transformation, run: Run) -> None:
     def state() -> list[object]:
         tables = ("fact_sales", "fact_sales_daily", "dim_product", "dim_store", "dim_customer")
         return [warehouse.rows(f"SELECT * FROM marts.{t} ORDER BY 1") for t in tables]
@@ -183,19 +183,30 @@ FLAWS = (
     ("stg_sales_batch", line(907, discount=Decimal(1)), "full_discount"),
     ("stg_sales_batch", line(908, customer_name=None, segment=None, region=None), "low_quality_score"),
     ("stg_sales_batch", line(0, order_id="order_00000000 ", source_row_number=9000), "duplicate_key"),
-    ("stg_sales_raw", event(901, store_id=None), "missing_store"),
+    ("stg_sales_raw", event(901, store_id=""), "missing_store"),
     ("stg_sales_raw", event(902, sale_timestamp=datetime(2026, 12, 24, tzinfo=UTC)), "future_date"),
     ("stg_sales_raw", event(903, quantity=-1), "invalid_quantity"),
     ("stg_sales_raw", event(904, unit_price=Decimal("10000.01")), "invalid_price"),
     ("stg_sales_raw", event(905, total_price=Decimal("99999.00")), "invalid_price"),
     ("stg_sales_raw", event(906, discount=Decimal("-0.1")), "invalid_discount"),
-    ("int_sales_unified", event(7, order_id="U", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), customer_id=None,
-                                payment_method=None), "low_quality_score"),
+    (
+        "int_sales_unified",
+        event(7, order_id="U", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), customer_id="", payment_method=None),
+        "low_quality_score",
+    ),
     ("fact_sales", line(910, product_id="BOOKS_UNKNOWN_001"), "no_product_version"),
-    ("fact_sales", event(911, order_id="S", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), store_id="STORE_999"),
-     "no_store_version"),
-    ("fact_sales", event(8, order_id="F", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), store_location=None,
-                         payment_method=None), "low_quality_score"),
+    (
+        "fact_sales",
+        event(911, order_id="S", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), store_id="STORE_999"),
+        "no_store_version",
+    ),
+    (
+        "fact_sales",
+        event(
+            8, order_id="F", sale_timestamp=datetime(2026, 11, 3, tzinfo=UTC), store_location=None, payment_method=None
+        ),
+        "low_quality_score",
+    ),
 )
 
 

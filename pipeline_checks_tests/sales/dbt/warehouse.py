@@ -12,12 +12,10 @@ from typing import Any
 from psycopg import sql
 
 from pipeline_checks.clients.postgres import connect
-from pipeline_checks.pipelines.sales.flow.columns import Column
-from pipeline_checks.pipelines.sales.flow.tables import LOADS, RAW
+from pipeline_checks.pipelines.sales.flow.loading.ddl import create_tables
 
 FIRST_DAY = date(2026, 11, 1)
 TAKEN_IN = datetime(2026, 11, 20, 12, tzinfo=UTC)
-RAW_TABLES = ("sales_batch_raw", "sales_raw", "product_raw", "store_raw")
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,7 @@ class Warehouse:
     def prepare(self) -> None:
         """Make the raw tables."""
         with connect(self.url) as connection:
-            connection.execute("CREATE SCHEMA raw")
-            for name, (columns, key) in RAW.items():
-                connection.execute(_table(name, columns, key))
-            connection.execute(_table("loads", LOADS, ("load_id",), sql.SQL("load_id bigserial, ")))
+            create_tables(connection)
 
     def insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Put rows into a raw table and say so in raw.loads, in one transaction; returns the load's number."""
@@ -73,13 +68,6 @@ class Warehouse:
     def clear(self) -> None:
         """Remove all raw rows."""
         self.execute("TRUNCATE raw.sales_batch_raw, raw.sales_raw, raw.product_raw, raw.store_raw")
-
-
-def _table(name: str, columns: Iterable[Column], key: Iterable[str], first: sql.SQL = sql.SQL("")) -> sql.Composed:
-    parts = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.postgres())) for c in columns]
-    return sql.SQL("CREATE TABLE raw.{} ({}{}, PRIMARY KEY ({}))").format(
-        sql.Identifier(name), first, sql.SQL(", ").join(parts), sql.SQL(", ").join(map(sql.Identifier, key))
-    )
 
 
 def line(number: int, **changes: Any) -> dict[str, Any]:

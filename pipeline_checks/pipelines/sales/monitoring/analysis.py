@@ -12,7 +12,7 @@ from pipeline_checks.pipelines.sales.monitoring.samples import ComponentReport, 
 MEDIUM, HIGH = 80.0, 90.0
 """Percent of the machine, on average, above which a component is held up by it."""
 GROWTH, FAST_GROWTH = 1.2, 2.0
-"""How many times larger a queue is on average in the second half of a watch, when it is one that is not kept up with."""
+"""How many times longer a queue that is not kept up with is, on average, in the second half of a watch."""
 TOLERANCE: Final = 0.2
 _PROCESS_METRICS: Final = frozenset({"process_cpu_percent", "process_memory_mb"})
 _COMPARED: Final = ("duration_seconds", "cpu_avg_percent", "memory_avg_mb")

@@ -142,7 +142,9 @@ class Dbt:
                 told.append(str(event.info.msg))
 
         started = monotonic()
-        runner = dbtRunner(manifest=self._manifest, callbacks=[note])
+        # A command leaves in the manifest what it compiled, and the next one would take parts of that for its own.
+        manifest = None if self._manifest is None else self._manifest.deepcopy()
+        runner = dbtRunner(manifest=manifest, callbacks=[note])
         answer = runner.invoke([*_QUIET, words[0], *self._places(), *words[1:]])
         seconds = monotonic() - started
         if answer.exception is not None:

@@ -71,12 +71,12 @@ class Watch:
     def tick(self) -> Run | None:
         """Wait for a load that the marts do not hold, or a stop, and run dbt once; None when told to stop."""
         self.transformation.dbt.parse()
-        with connect(self.transformation.url, application_name="sales_dbt_watch") as connection:
-            with translated("looking at the loads"):
-                prepare_tables(connection)
-                self._covered = covered_load(connection)
-                if not self._due(connection):
-                    return None
+        url, name = self.transformation.url, "sales_dbt_watch"
+        with connect(url, application_name=name) as connection, translated("looking at the loads"):
+            prepare_tables(connection)
+            self._covered = covered_load(connection)
+            if not self._due(connection):
+                return None
         self._running = True
         try:
             done = self.transformation.run(self.metrics.command)

@@ -14,8 +14,9 @@ select
     region,
     store_type,
     case
-        when store_type in ('FLAGSHIP', 'SUPERSTORE', 'MALL') then 'LARGE'
-        when store_type in ('OUTLET', 'STANDARD', 'STREET') then 'MEDIUM'
+        when store_type in ('FLAGSHIP', 'MALL') then 'LARGE'
+        when store_type in ('OUTLET', 'STREET') then 'MEDIUM'
+        when store_type = 'ONLINE' then 'NONE'
         else 'SMALL'
     end as store_format,
     case

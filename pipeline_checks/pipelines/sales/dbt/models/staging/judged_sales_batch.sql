@@ -17,7 +17,7 @@ shaped as (
         product_name,
         upper(category) as category,
         upper(sub_category) as sub_category,
-        upper(trim(customer_id)) as customer_id,
+        nullif(upper(trim(customer_id)), '') as customer_id,
         customer_name,
         segment,
         upper(region) as region,

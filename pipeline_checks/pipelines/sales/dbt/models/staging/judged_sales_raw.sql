@@ -17,7 +17,7 @@ shaped as (
         product_name,
         upper(category) as category,
         cast(null as varchar) as sub_category,
-        upper(trim(customer_id)) as customer_id,
+        nullif(upper(trim(customer_id)), '') as customer_id,
         cast(null as varchar) as customer_name,
         cast(null as varchar) as segment,
         cast(null as varchar) as region,
