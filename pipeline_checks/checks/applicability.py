@@ -9,6 +9,7 @@ from pipeline_checks.model.kinds import (
     GROUP_KINDS,
     LAKE_KINDS,
     LEDGER_KINDS,
+    LOAD_LEDGER_KINDS,
     LOADED_KINDS,
     SERVED_KINDS,
     TOPIC_KINDS,
@@ -90,19 +91,34 @@ def tells_transactions(stage: StageDeclaration) -> bool:
     return is_connector(stage) and getattr(stage, "transactions", None) is not None
 
 
+def tells_of_loads(stage: StageDeclaration) -> bool:
+    """Whether the stage is what a service writes down of the files that it loads."""
+    return stage.kind in LOAD_LEDGER_KINDS
+
+
+def is_loaded_by_files(stage: StageDeclaration) -> bool:
+    """Whether the stage is a table whose snapshots are declared to say of which file their rows are."""
+    return getattr(getattr(stage, "covers", None), "files", None) is not None
+
+
 def says_what_it_covers(stage: StageDeclaration) -> bool:
-    """Whether the stage is a table of a lake whose commits are declared to say what they cover."""
-    return stage.kind in LAKE_KINDS and getattr(stage, "covers", None) not in (None, "none")
+    """Whether the stage is a table of a lake whose commits are declared to say what they cover of their topics."""
+    says = stage.kind in LAKE_KINDS and getattr(stage, "covers", None) not in (None, "none")
+    return says and not is_loaded_by_files(stage)
 
 
 def may_be_a_copy(stage: StageDeclaration) -> bool:
     """Whether the stage is a table of the current state that does not say what it covers of what it is made from."""
+    if is_loaded_by_files(stage):
+        return False
     return stage.kind in LAKE_KINDS and not says_what_it_covers(stage) and stage.row_meaning == "current"
 
 
 def has_event_history(stage: StageDeclaration) -> bool:
     """Whether it can be told of each event when it arrived at the stage."""
-    if is_event_topic(stage) or is_served(stage) or is_linked(stage):
+    if stage.contract.promises.get("latency") is False:
+        return False
+    if is_event_topic(stage) or is_served(stage) or is_linked(stage) or tells_of_loads(stage):
         return True
     if is_topic(stage):
         return getattr(stage, "received", None) is not None
@@ -113,14 +129,15 @@ def has_event_history(stage: StageDeclaration) -> bool:
 
 def is_reconcilable(stage: StageDeclaration) -> bool:
     """Whether the values of each row can be set against those of the stage that it is made from."""
-    if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters":
+    if is_source(stage) or not stage.holds_rows or stage.row_meaning == "dead_letters" or is_loaded_by_files(stage):
         return False
     links = links_of(stage)
     if links is not None:
         return bool(links.copies)
     if not stage.contract.key:
         # And then it is told why they are not; of what was rejected another check tells it record by record.
-        return stage.contract.says_no_key and "rejected" not in stage.contract.promises
+        is_told_elsewhere = "rejected" in stage.contract.promises or has_rows_told_by_fates(stage)
+        return stage.contract.says_no_key and not is_told_elsewhere
     if is_event_topic(stage) or is_loaded_topic(stage) or is_served(stage) or is_loaded_table(stage):
         return True
     return says_what_it_covers(stage) or may_be_a_copy(stage)

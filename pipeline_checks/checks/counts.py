@@ -11,6 +11,7 @@ from pipeline_checks.checks.applicability import (
     has_rows_told_by_fates,
     is_comparable_when_behind,
     is_event_topic,
+    is_loaded_by_files,
     is_source,
     is_topic,
 )
@@ -71,7 +72,7 @@ class CountsCheck:
         wanted: set[Measure] = {RowCount()}
         if has_rows_told_by_fates(stage):
             return frozenset(wanted)
-        if stage.contract.key:
+        if stage.contract.key and not is_loaded_by_files(stage):  # of which ``content`` tells line by line
             wanted |= {KeyComparison(), *duplicate_measures(stage)}
         elif not is_source(stage) and stage.from_ and "rejected" not in stage.contract.promises:
             wanted.add(NumberComparison())  # of what was rejected that check tells record by record

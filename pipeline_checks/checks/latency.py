@@ -45,8 +45,8 @@ class LatencyCheck:
     kind = "latency"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Topics of change events, change logs and APIs: where it is known when each event arrived."""
-        return stage.holds_rows and has_event_history(stage)
+        """Topics of change events, change logs, APIs, ledgers of loads: where it is known when each event arrived."""
+        return has_event_history(stage)
 
     def configure(self, stage: StageDeclaration) -> LatencyConfiguration:
         """Return the limits."""

@@ -12,7 +12,7 @@ from pipeline_checks.checks.judging import conclude, counted, promise_of, summar
 from pipeline_checks.model.check import CheckConfiguration, Evidence
 from pipeline_checks.model.duration import Duration
 from pipeline_checks.model.finding import Finding
-from pipeline_checks.model.kinds import ORIGIN_KINDS
+from pipeline_checks.model.kinds import OBJECT_KINDS, ORIGIN_KINDS
 from pipeline_checks.model.measure import Facts, Measure
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement
@@ -46,7 +46,7 @@ class ManifestCheck:
 
     def applies_to(self, stage: StageDeclaration) -> bool:
         """Every stage of files."""
-        return stage.kind in ORIGIN_KINDS
+        return stage.kind in ORIGIN_KINDS | OBJECT_KINDS
 
     def configure(self, stage: StageDeclaration) -> ManifestConfiguration:
         """Return what is promised of the files."""
@@ -68,6 +68,7 @@ class ManifestCheck:
             summary_of(findings) if findings else message,
             {"files": len(files)},
             findings=findings,
+            doubts=_malformed(files),
             measures={"files": len(files), "bytes": size, "lines": sum(int(f["lines"]) for f in files)},
         )
 
@@ -97,6 +98,13 @@ def _findings(
             message = f"the file {name} is not the one that is promised"
             yield _finding(evidence, "changed", name, "sha256", message, promised.sha256, file["digest"])
     yield from _by_clock(limits, evidence, files)
+
+
+def _malformed(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for file in files:
+        if number := int(file.get("malformed", 0)):
+            lines = counted(number, "line is no record", "lines are no records")
+            yield f"in {file['name']} {lines}, the first is line {file['first_malformed']}"
 
 
 def _by_clock(

@@ -46,6 +46,16 @@ KINDS: Final[tuple[str, ...]] = (
     "dbt_tests",
     "quality_score",
     "delay",
+    "discovery",
+    "loads",
+    "content",
+    "evolution",
+    "bytes",
+    "run_totals",
+    "arrival",
+    "leases",
+    "served_loads",
+    "served_table",
 )
 """In the order in which reports show them."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline_checks.checks.applicability import is_topic
+from pipeline_checks.checks.applicability import is_loaded_by_files, is_topic
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, inexact, promise_of, summary_of
 from pipeline_checks.checks.schema_history import columns_before, renamed_columns
 from pipeline_checks.checks.schema_promises import PromisedColumn, is_technical, promised_columns, upstream_column
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import Finding, SchemaDrift
+from pipeline_checks.model.kinds import OBJECT_KINDS
 from pipeline_checks.model.logical_type import LogicalType
 from pipeline_checks.model.measure import Facts, Grade, Measure, StageSchema, UpstreamSchemas
 from pipeline_checks.model.previous import Previous
@@ -34,8 +35,11 @@ class SchemaCheck:
     kind = "schema"
 
     def applies_to(self, stage: StageDeclaration) -> bool:
-        """Every stage that holds rows, but for topics of which ``json_schema`` judges every message."""
-        return stage.holds_rows and not (is_topic(stage) and "json_schema" in stage.contract.promises)
+        """Every stage that holds rows, but for those of which ``json_schema`` or ``evolution`` tells more."""
+        told_otherwise = is_loaded_by_files(stage) or stage.kind in OBJECT_KINDS  # by ``evolution``, field by field
+        if told_otherwise or (is_topic(stage) and "json_schema" in stage.contract.promises):
+            return False
+        return stage.holds_rows
 
     def configure(self, stage: StageDeclaration) -> NothingToConfigure:
         """Return the empty configuration: the promises are the contract's columns."""

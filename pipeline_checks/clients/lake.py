@@ -63,17 +63,22 @@ def open_delta(uri: str, version: int | None = None) -> DeltaTable:
         return DeltaTable(uri, version=version, storage_options=storage_options(uri))
 
 
+def iceberg_properties(uri: str) -> dict[str, str]:
+    """Return the properties with which pyiceberg reaches ``uri``; none for a local path."""
+    if not uri.startswith(_OBJECT_STORE):
+        return {}
+    named = {"endpoint": "s3.endpoint", "key": "s3.access-key-id", "secret": "s3.secret-access-key"}
+    found = {named[short]: value for short, value in _object_store().items()}
+    return {**found, "s3.region": "us-east-1"}
+
+
 @lru_cache(maxsize=16)
 def iceberg_catalog(name: str, url: str, warehouse: str) -> Catalog:
     """Return a catalog: over a database for a URL of SQLAlchemy, over REST for http(s); kept for this process.
 
     Spark's JDBC catalog and this one share their tables when name and database are the same.
     """
-    properties = {"uri": url, "warehouse": warehouse}
-    if warehouse.startswith(_OBJECT_STORE):
-        store = _object_store()
-        named = {"endpoint": "s3.endpoint", "key": "s3.access-key-id", "secret": "s3.secret-access-key"}
-        properties |= {named[short]: value for short, value in store.items()} | {"s3.region": "us-east-1"}
+    properties = {"uri": url, "warehouse": warehouse, **iceberg_properties(warehouse)}
     with translated(f"opening the Iceberg catalog {name!r}"):
         if url.startswith(("http://", "https://")):
             from pyiceberg.catalog.rest import RestCatalog

@@ -21,6 +21,12 @@ GROUP_KINDS: Final = frozenset({"consumer_group"})
 """Consumers of topics, which commit how far they have got and hold no rows."""
 MODEL_KINDS: Final = frozenset({"model_file"})
 """Fitted models, which hold no rows."""
+OBJECT_KINDS: Final = frozenset({"s3_files"})
+"""Objects of a store that a service loads into a table, file by file."""
+LOAD_LEDGER_KINDS: Final = frozenset({"load_ledger"})
+"""What a service writes down of the files that it loads; holds no rows."""
+LOAD_VIEW_KINDS: Final = frozenset({"load_api"})
+"""What a service answers when it is asked about the files that it loads; holds no rows."""
 LOADED_KINDS: Final = frozenset({"warehouse_table"})
 """Tables of a warehouse that are loaded whole from a table of a lake, or from files."""
 DBT_KINDS: Final = frozenset({"dbt_model"})

@@ -27,6 +27,28 @@ class CommitMetadata(BaseModel):
     commit_metadata: str
 
 
+class LoadProperties(BaseModel):
+    """Properties of the snapshot that adds the rows of one file: the file's path and etag, who loaded it in which run.
+
+    A snapshot of another ``ingestion`` adds rows that are not looked at.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = "source-path"
+    etag: str = "source-etag"
+    ingestion: str = "ingestion-id"
+    run: str = "run-id"
+
+
+class FilesCovered(BaseModel):
+    """The table says in the summary of each snapshot of which file its rows are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    files: LoadProperties
+
+
 CoversDeclaration = CommitMetadata | Literal["none"]
 """How a table says what it covers of the topics that feed it."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.model.position import Position, SnapshotPosition
 from pipeline_checks.model.secret import Setting, SettingValue
 from pipeline_checks.model.stage import Reached, StageDeclaration
-from pipeline_checks.stages.commits import CommitMetadata, CoversDeclaration, Mode, newest_covers
+from pipeline_checks.stages.commits import CommitMetadata, CoversDeclaration, FilesCovered, Mode, newest_covers
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -21,27 +21,35 @@ if TYPE_CHECKING:
 
 class IcebergCatalog(BaseModel):
     """A catalog: its name (part of a table's key in a database), the URL of its database or REST service, and where
-    its tables lie."""
+    its tables lie. One of type ``hadoop`` is nothing but the folder of its tables, and has no URL."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    url: Annotated[SettingValue, Setting]
+    type: Literal["service", "hadoop"] = "service"
+    url: Annotated[SettingValue, Setting] = ""
     warehouse: Annotated[SettingValue, Setting]
+
+    @model_validator(mode="after")
+    def _has_its_url(self) -> IcebergCatalog:
+        if (not self.url) != (self.type == "hadoop"):
+            raise ValueError("a catalog needs its url, and one of type hadoop has none")
+        return self
 
 
 class IcebergTable(StageDeclaration):
     """An Iceberg table, ``table`` written as ``namespace.name``.
 
     ``mode`` says what a row stands for. ``covers`` says under which snapshot property the table tells what it covers:
-    ``{commit_metadata: NAME}``, or ``none``.
+    ``{commit_metadata: NAME}``, or ``none``. A table that is loaded file by file says of which file the rows of a
+    snapshot are: ``{files: {path: NAME, etag: NAME, ...}}``.
     """
 
     kind: Literal["iceberg_table"] = "iceberg_table"
     catalog: IcebergCatalog
     table: str = Field(pattern=r"^[^.]+(\.[^.]+)+$")
     mode: Mode = "current"
-    covers: CoversDeclaration = "none"
+    covers: CoversDeclaration | FilesCovered = "none"
 
     @property
     def row_meaning(self) -> Mode:
@@ -119,6 +127,10 @@ class IcebergReader:
         from pipeline_checks.clients.lake import iceberg_catalog, load_iceberg
 
         given = self.declaration.catalog
+        if given.type == "hadoop":
+            from pipeline_checks.clients.hadoop_catalog import load_hadoop_table
+
+            return load_hadoop_table(resolve(given.warehouse), self.declaration.table)
         catalog = iceberg_catalog(given.name, resolve(given.url), resolve(given.warehouse))
         return load_iceberg(catalog, self.declaration.table)
 

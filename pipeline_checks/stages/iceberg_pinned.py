@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.types import IcebergType
 
+    from pipeline_checks.stages.commits import LoadProperties
+    from pipeline_checks.stages.iceberg_loads import IcebergLoads
+
 _PLANNER = "POLARS_ICEBERG_PLANNER"
 _TYPES = {
     "boolean": "bool",
@@ -54,6 +57,20 @@ class PinnedIceberg:
         self._table = table
         self._covers_name = covers_name
         self._known_files: SnapshotFiles | None = None
+        self._loads: IcebergLoads | None = None
+
+    @property
+    def table(self) -> Table:
+        """The table, whose metadata was loaded when it was pinned."""
+        return self._table
+
+    def loads(self, names: LoadProperties, ingestion: str) -> IcebergLoads:
+        """Return which files the rows are of, for a table whose snapshots say so under these names of properties."""
+        if self._loads is None:
+            from pipeline_checks.stages.iceberg_loads import IcebergLoads
+
+            self._loads = IcebergLoads(self, names, ingestion)
+        return self._loads
 
     @property
     def _what(self) -> str:

@@ -22,6 +22,9 @@ KINDS: Final[dict[str, str]] = {
     "service": "pipeline_checks.stages.service:Service",
     "warehouse_table": "pipeline_checks.stages.warehouse_table:WarehouseTable",
     "dbt_model": "pipeline_checks.stages.dbt_model:DbtModel",
+    "s3_files": "pipeline_checks.stages.s3_files:S3Files",
+    "load_ledger": "pipeline_checks.stages.load_ledger:LoadLedger",
+    "load_api": "pipeline_checks.stages.load_api:LoadApi",
 }
 """Kind to ``module:class`` of its declaration. The module has ``open_stage(declaration) -> StageReader`` too."""
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from pipeline_checks.model.events import CREATE, DELETE, LSN, OFFSET, OP, PARTITION, READ, TRUNCATE
 from pipeline_checks.model.keyless import NumberDifference
 from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
+from pipeline_checks.model.loading import LoadedTable, LoadFacts
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.position import OffsetsPosition
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.verification.history import IN_CUT, TopicHistory
+from pipeline_checks.verification.loading import is_loaded_table, load_facts
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.settled import Settled
 
@@ -31,6 +33,8 @@ def number_difference(pipeline: Pipeline, pinner: Pinner, settled: Settled, coun
     if stage.kind in SERVED_KINDS:
         table = pipeline.upstream(stage)[0]
         return NumberDifference(count(stage), count(table), (table.name,))
+    if is_loaded_table(stage):
+        return _of_loads(load_facts(pipeline, pinner, settled), stage)
     source = pinner.source_of(stage)
     if stage.kind in TOPIC_KINDS:
         return _of_topic(stage, pinner.history(stage.name), source, count)
@@ -52,6 +56,16 @@ def number_difference(pipeline: Pipeline, pinner: Pinner, settled: Settled, coun
     found = count(stage)
     astray = topics[0].name if told is not None and told != expected and found == told else None
     return NumberDifference(found, expected, (source.name, topics[0].name), astray)
+
+
+def _of_loads(facts: LoadFacts, stage: StageDeclaration) -> NumberDifference:
+    """The rows that are not of other ingestions, against the records of the files that were loaded into the table."""
+    table = facts.table or LoadedTable(None)
+    unknown = [file.path for file in facts.in_table() if file.records is None]
+    expected = sum(file.records or 0 for file in facts.in_table())
+    if unknown:
+        return NumberDifference(table.rows, None, reason=f"how many records {unknown[0]} has is not told")
+    return NumberDifference(table.rows - table.other_rows, expected, stage.from_[-1:])
 
 
 def _number(found: int, expected: int | None, against: tuple[str, ...], known: bool | str) -> NumberDifference:

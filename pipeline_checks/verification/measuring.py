@@ -15,8 +15,9 @@ from pipeline_checks.model.clock import now
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.model.events import OP, ROW_OPERATIONS
 from pipeline_checks.model.keyless import NumberComparison
-from pipeline_checks.model.kinds import SERVED_KINDS, TOPIC_KINDS
+from pipeline_checks.model.kinds import LOAD_LEDGER_KINDS, SERVED_KINDS, TOPIC_KINDS
 from pipeline_checks.model.links import is_linked
+from pipeline_checks.model.loading import LoadedContent, LoadedFacts
 from pipeline_checks.model.measure import (
     Coverage,
     DuplicateClasses,
@@ -48,6 +49,8 @@ from pipeline_checks.verification.keyless import number_difference
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
 from pipeline_checks.verification.link_measures import LinkMeasure, link_measure
 from pipeline_checks.verification.link_order import link_latency
+from pipeline_checks.verification.loaded_content import classes_of_doubled, content_difference
+from pipeline_checks.verification.loading import is_loaded_table, load_facts, load_latency
 from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import Pinner
 from pipeline_checks.verification.reconciling import Reconciler
@@ -80,6 +83,8 @@ _DERIVED = (
     | LinkMeasure
     | NumberComparison
     | RowSetMeasure
+    | LoadedFacts
+    | LoadedContent
 )
 
 
@@ -160,6 +165,13 @@ class Measurer:
             if doubled.classes:
                 return doubled
             return replace(doubled, classes=self._of(above, DuplicateClasses(above.contract.key)))
+        if isinstance(measure, LoadedFacts):
+            return load_facts(self._pipeline, self._pinner, settled)
+        if isinstance(measure, LoadedContent):
+            return content_difference(self._pipeline, self._pinner, settled)
+        if isinstance(measure, DuplicateClasses) and is_loaded_table(declaration):
+            doubled = self._of(declaration, DuplicateKeys(measure.key))
+            return classes_of_doubled(self._pipeline, self._pinner, settled, doubled)
         if isinstance(measure, DuplicateClasses):
             assert settled.pinned is not None
             return duplicate_classes(declaration, settled.pinned, self._of(declaration, DuplicateKeys(measure.key)))
@@ -218,6 +230,8 @@ class Measurer:
 
     def _latencies(self, settled: Settled, window: float) -> LatencySample:
         declaration = settled.declaration
+        if declaration.kind in LOAD_LEDGER_KINDS:
+            return load_latency(self._pipeline, self._pinner, settled, window)
         if is_linked(declaration):
             return link_latency(self._pipeline, self._pinner, declaration, now(), window)
         if declaration.kind in TOPIC_KINDS:

@@ -34,6 +34,7 @@ from pipeline_checks.verification.fed_settling import settle_fed_topic
 from pipeline_checks.verification.fed_topic import FedTopic, ledger_of
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.loaded_topic import await_rows, origin_of
+from pipeline_checks.verification.loading import is_of_loads, settle_loads
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.settle_group import settle_group
 from pipeline_checks.verification.settled import Settled, unreachable
@@ -150,6 +151,8 @@ class Pinner:
         lost = next((s for s in upstream if s.problem is not None), None)
         if lost is not None:
             return unreachable(declaration, _lost(lost), 0.0)
+        if is_of_loads(declaration):
+            return settle_loads(self._pipeline, self, declaration, self._deadline(declaration))
         if declaration.kind in GROUP_KINDS:
             histories = [self.history(s.name) for s in self.topics_of(declaration)]
             return settle_group(declaration, self.reader(declaration), histories, self._deadline(declaration))
