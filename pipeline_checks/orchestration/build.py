@@ -9,7 +9,8 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration.assets import stage_asset
 from pipeline_checks.orchestration.checks import stage_checks
-from pipeline_checks.orchestration.names import keys_of, session_resource
+from pipeline_checks.orchestration.dbt_assets import ModelAssets, model_assets
+from pipeline_checks.orchestration.names import asset_key, keys_of, session_resource
 from pipeline_checks.orchestration.scenario_job import scenario_job
 from pipeline_checks.orchestration.session_resource import session_resource_of
 from pipeline_checks.orchestration.stack_jobs import seed_job
@@ -26,10 +27,11 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     """
     check_pipeline(pipeline)
     own = [job for job in (seed_job(pipeline), scenario_job(pipeline)) if job is not None]
+    models = model_assets(pipeline)
     return dg.Definitions(
-        assets=[stage_asset(pipeline, stage) for stage in pipeline.stages],
+        assets=_assets(pipeline, models),
         asset_checks=_all_checks(pipeline),
-        jobs=[*_jobs(pipeline), *own],
+        jobs=[*_jobs(pipeline, models), *own],
         resources={session_resource(pipeline.name): session_resource_of(pipeline)},
         executor=dg.in_process_executor,
     )
@@ -54,14 +56,23 @@ def _all_checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     return [checks for checks in made if checks is not None]
 
 
-def _jobs(pipeline: Pipeline) -> list[Any]:
+def _assets(pipeline: Pipeline, models: ModelAssets | None) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """One asset a stage; of a stage that dbt makes it is the model's."""
+    modelled = frozenset[dg.AssetKey]() if models is None else models.keys
+    stages = [s for s in pipeline.stages if asset_key(pipeline.name, s.name) not in modelled]
+    made: list[dg.AssetsDefinition | dg.AssetSpec] = [stage_asset(pipeline, stage) for stage in stages]
+    return made if models is None else [*made, models.definition]
+
+
+def _jobs(pipeline: Pipeline, models: ModelAssets | None) -> list[Any]:
     """The jobs over a pipeline's assets.
 
     ``AssetSelection.all()`` leaves out checks on external assets, blocking ones too, so checks are named one by one.
     """
-    checks = dg.AssetSelection.checks_for_assets(*keys_of(pipeline))
-    settled = _settled(pipeline.stages)
-    assets = dg.AssetSelection.assets(*(dg.AssetKey([pipeline.name, s.name]) for s in settled))
+    modelled = frozenset[dg.AssetKey]() if models is None else models.keys
+    checks = dg.AssetSelection.checks_for_assets(*{*keys_of(pipeline), *modelled})
+    settled = {asset_key(pipeline.name, s.name) for s in _settled(pipeline.stages)} | modelled
+    assets = dg.AssetSelection.assets(*settled)
     return [
         dg.define_asset_job(
             f"{pipeline.name}_run",

@@ -50,10 +50,16 @@ def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
     return make_warehouse()
 
 
+@pytest.fixture(scope="package")
+def dbt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt writes; what it has parsed there it need not parse again."""
+    return tmp_path_factory.mktemp("dbt")
+
+
 @pytest.fixture(scope="module")
-def transformation(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transformation]:
+def transformation(warehouse: Warehouse, dbt_folder: Path) -> Iterator[Transformation]:
     """dbt on the module's database; the variables by which it finds it are taken back."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("HOST", "PORT", "USER", "DATABASE"):
             environment.setenv(f"SALES_DBT_{name}", "")
-        yield Transformation(warehouse.url, Dbt(warehouse.url, tmp_path_factory.mktemp("dbt")))
+        yield Transformation(warehouse.url, Dbt(warehouse.url, dbt_folder))

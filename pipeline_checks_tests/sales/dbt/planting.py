@@ -99,7 +99,7 @@ def plant(warehouse: Warehouse, schema: str, table: str, change: Change) -> None
     order = "ORDER BY is_current DESC" if "is_current" in names else ""
     where = sql.Identifier(schema, table)
     statement = sql.SQL(
-        "INSERT INTO {} SELECT (jsonb_populate_record(NULL::{}, to_jsonb(r) || {}::jsonb)).*"
-        " FROM (SELECT * FROM {} {} LIMIT 1) AS r"
+        "INSERT INTO {} SELECT (jsonb_populate_record(NULL::{}, r || {}::jsonb)).*"
+        " FROM ((SELECT to_jsonb(t) AS r FROM {} AS t {} LIMIT 1) UNION ALL SELECT '{{}}') AS rows LIMIT 1"
     ).format(where, where, sql.Literal(json.dumps(dict(change))), where, sql.SQL(order))  # type: ignore[arg-type]
     warehouse.execute(statement)

@@ -34,10 +34,10 @@ def _free_port() -> int:
 
 
 @pytest.fixture
-def program(warehouse: Warehouse, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def program(warehouse: Warehouse, dbt_folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The program on the module's warehouse, and where it is watched."""
     port = _free_port()
-    words = ("--port", str(port), "--folder", str(tmp_path / "dbt"), "--quiet-seconds", "0.2")
+    words = ("--port", str(port), "--folder", str(dbt_folder), "--quiet-seconds", "0.2")
     command = [sys.executable, "-m", dbt_runner.__name__, *words]
     environment = {**os.environ, "SALES_WAREHOUSE_URL": warehouse.url}
     with (tmp_path / "log").open("wb") as log:
@@ -100,7 +100,7 @@ def test_while_the_models_are_built_nothing_is_loaded_and_everything_can_be_read
 
 
 @pytest.fixture
-def once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], int]:
+def once(monkeypatch: pytest.MonkeyPatch, dbt_folder: Path) -> Callable[[str], int]:
     """Run the program once on a URL and return its exit code."""
 
     def run(url: str) -> int:
@@ -108,7 +108,7 @@ def once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], int
             monkeypatch.setenv(f"SALES_DBT_{name}", "")  # taken back with what the run sets
         monkeypatch.setenv("PGOPTIONS", "")
         monkeypatch.setenv("SALES_WAREHOUSE_URL", url)
-        return dbt_runner.main(["--once", "--folder", str(tmp_path)])
+        return dbt_runner.main(["--once", "--folder", str(dbt_folder)])
 
     return run
 

@@ -17,10 +17,9 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def built(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> tuple[Dbt, Path]:
+def built(warehouse: Warehouse, dbt_folder: Path) -> tuple[Dbt, Path]:
     """A warehouse whose models are all tables, built of clean rows; with dbt and where it compiles."""
-    folder = tmp_path_factory.mktemp("dbt")
-    dbt = Dbt(warehouse.url, folder)
+    dbt = Dbt(warehouse.url, dbt_folder)
     products, stores = references()
     warehouse.insert("product_raw", products)
     warehouse.insert("store_raw", stores)
@@ -28,14 +27,14 @@ def built(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> tup
     warehouse.insert("sales_raw", [event(n) for n in range(30)])
     run = Transformation(warehouse.url, dbt).run()
     assert run.success, run.error
-    manifest = _manifest(folder)
+    manifest = _manifest(dbt_folder)
     views = {
         node["name"]: node["schema"]
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["config"]["materialized"] == "view"
     }
     as_tables(warehouse, views)
-    return dbt, folder
+    return dbt, dbt_folder
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class Transformation:
 
         Raises TransientError when the warehouse cannot be reached, so that nothing can be recorded.
         """
-        self.dbt.parse()  # before the tables are held: it takes seconds the first time
+        connect(self.url).close()  # who cannot be reached is told of before dbt takes seconds to read its project
+        self.dbt.parse()  # and that before the tables are held
         with frozen(self.url) as loads:
             done = self._commands(loads, on_command)
         with connect(self.url) as connection, translated("recording a run of dbt"):

@@ -39,9 +39,9 @@ select
     end as price_tier,
     case
         when unit_cost is null then 'UNKNOWN'
-        when (unit_price - unit_cost) / unit_price < 0.1 then 'LOW'
-        when (unit_price - unit_cost) / unit_price < 0.3 then 'MEDIUM'
-        when (unit_price - unit_cost) / unit_price < 0.5 then 'HIGH'
+        when (unit_price - unit_cost) / nullif(unit_price, 0) < 0.1 then 'LOW'
+        when (unit_price - unit_cost) / nullif(unit_price, 0) < 0.3 then 'MEDIUM'
+        when (unit_price - unit_cost) / nullif(unit_price, 0) < 0.5 then 'HIGH'
         else 'VERY_HIGH'
     end as margin_tier,
     quality_score

@@ -22,7 +22,7 @@ select
     sales.net_amount - sales.estimated_profit as cost_amount,
     sales.estimated_profit as profit_amount,
     sales.is_profit_estimated,
-    round(100 * sales.estimated_profit / sales.net_amount, 4) as profit_margin_pct,
+    round(100 * sales.estimated_profit / nullif(sales.net_amount, 0), 4) as profit_margin_pct,
     round(100 * sales.discount_rate, 4) as discount_pct,
     sales.sale_date,
     sales.sale_timestamp,

@@ -24,7 +24,7 @@ shaped as (
         upper(country) as country,
         cast('{{ var("direct_store") }}' as varchar) as store_id,
         cast(quantity as bigint) as quantity,
-        case when discount < 1 then round(sales / (1 - discount), 2) end as gross_amount,
+        round(sales / nullif(1 - discount, 0), 2) as gross_amount,
         discount as discount_rate,
         sales as net_amount,
         profit,
@@ -52,7 +52,8 @@ shaped as (
 
 select
     *,
-    round(gross_amount / quantity, 4) as unit_price,
+    -- Who reads the view may have this computed for rows that it leaves out: nothing may divide by 0.
+    round(gross_amount / nullif(quantity, 0), 4) as unit_price,
     gross_amount - net_amount as discount_amount,
     case
         when order_id is null or order_id = '' or product_id is null or product_id = '' then 'missing_key'
