@@ -21,7 +21,8 @@ class Files(StageDeclaration):
     Each begins with a line of column names. ``row_number`` is the column in which a row has its number: rows are
     counted from ``first_row``, and on through all files in the order of their names, or anew in each with
     ``numbered_by_file``. ``source_file`` is the column with the name of its file. ``null`` is the text that stands for
-    NULL in columns that are no text, with ``null_texts`` in those too.
+    NULL in columns that are no text, with ``null_texts`` in those too. With ``blank_files`` a file without content, not
+    even column names, is one without rows.
     """
 
     kind: Literal["files"] = "files"
@@ -31,6 +32,7 @@ class Files(StageDeclaration):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     null: str = ""
     null_texts: bool = False
+    blank_files: bool = False
     row_number: str | None = None
     first_row: int = Field(default=0, ge=0)
     numbered_by_file: bool = False

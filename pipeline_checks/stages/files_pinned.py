@@ -68,7 +68,8 @@ class PinnedFiles:
         import pyarrow as pa
 
         tables, first = [], self._declaration.first_row
-        for entry in self.entries:
+        written = [e for e in self.entries if not self._declaration.blank_files or content(e, "").strip()]
+        for entry in written or self.entries:
             table = self._of(entry)
             if self._declaration.source_file is not None:
                 names = pa.array([entry.name] * table.num_rows, pa.string())
