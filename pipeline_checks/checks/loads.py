@@ -75,7 +75,7 @@ def _of_files(
                 message = f"{file.path} counts as loaded with {counted(file.records, 'record')}, no snapshot added it"
                 yield of_file(evidence, "missing", file.path, "no_snapshot", message, file.records, 0)
             continue
-        if file.records is not None and file.records != own[-1].added_records:
+        if file.records is not None and all(one.added_records != file.records for one in own):
             message = f"{file.path} counts as loaded with {counted(file.records, 'record')}, its snapshot added "
             message += f"{own[-1].added_records:,}"
             yield of_file(evidence, "changed", file.path, "snapshot", message, own[-1].added_records, file.records)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline_checks.checks.applicability import tells_of_loads
 from pipeline_checks.checks.judging import NothingToConfigure, conclude, counted, promise_of, summary_of
-from pipeline_checks.checks.load_findings import looked_at, of_run
+from pipeline_checks.checks.load_findings import looked_at, of_file, of_run
 from pipeline_checks.model.check import Evidence
 from pipeline_checks.model.finding import Finding
 from pipeline_checks.model.loading import (
     CHANGED,
     FAILED,
     LOADED,
+    PROCESSING,
     RUNNING,
     LoadedFacts,
     LoadFacts,
     LoadRun,
+    Loads,
     RunFile,
     normal_path,
 )
@@ -53,11 +55,9 @@ class RunTotalsCheck:
         by_run: dict[str, list[RunFile]] = {}
         for file in ledger.run_files or ():
             by_run.setdefault(file.run_id, []).append(file)
-        findings = tuple(
-            finding
-            for run in ended
-            for finding in _findings(evidence, run, by_run.get(run.id, []) if ledger.run_files is not None else None)
-        )
+        told = ledger.run_files is not None
+        of_runs = (f for run in ended for f in _findings(evidence, run, by_run.get(run.id, []) if told else None))
+        findings = (*of_runs, *_of_files(evidence, ledger, by_run))
         seconds = sorted((r.ended_at - r.started_at).total_seconds() for r in ended if r.ended_at is not None)
         return conclude(
             evidence,
@@ -93,6 +93,21 @@ def _findings(evidence: Evidence, run: LoadRun, files: Sequence[RunFile] | None)
         if file.status == FAILED and file.path not in told:
             message = f"{file.path} failed in the run {run.id}, whose errors do not name it"
             yield of_run(evidence, "missing", run.id, "error", message, file.path, None)
+
+
+def _of_files(evidence: Evidence, ledger: Loads, by_run: Mapping[str, Sequence[RunFile]]) -> Iterator[Finding]:
+    """A file is as the last run that had it has left it."""
+    for file in ledger.files:
+        own = [one for one in by_run.get(file.run_id or "", ()) if (one.path, one.etag) == (file.path, file.etag)]
+        if not own or file.status == PROCESSING:
+            continue
+        expected = {"status": own[-1].status, "records": own[-1].records, "bytes_read": own[-1].bytes_read}
+        seen = {"status": file.status, "records": file.records or 0, "bytes_read": file.bytes_read or 0}
+        if seen != expected:
+            names = [name for name in expected if expected[name] != seen[name]]
+            told = ", ".join(f"{name} {seen[name]} instead of {expected[name]}" for name in names)
+            message = f"{file.path} is told otherwise than the run {file.run_id} left it: {told}"
+            yield of_file(evidence, "changed", file.path, "file", message, expected, seen)
 
 
 def _sums(files: Sequence[RunFile]) -> dict[str, int]:

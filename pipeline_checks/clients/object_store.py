@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from pipeline_checks.clients.settings import setting
@@ -81,10 +82,9 @@ class ObjectStore:
 
     def _connected(self) -> Any:
         if self._client is None:
-            import boto3
             from botocore.config import Config
 
-            self._client = boto3.session.Session().client(
+            self._client = _session().client(
                 "s3",
                 endpoint_url=setting("S3_ENDPOINT"),
                 aws_access_key_id=setting("S3_ACCESS_KEY"),
@@ -102,6 +102,14 @@ class ObjectStore:
                 ),
             )
         return self._client
+
+
+@cache
+def _session() -> Any:
+    """What all clients are made of: the descriptions of the API are read once."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @contextmanager

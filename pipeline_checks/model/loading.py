@@ -94,6 +94,7 @@ class RunFile:
 
     run_id: str
     path: str
+    etag: str
     status: str
     records: int
     bytes_read: int

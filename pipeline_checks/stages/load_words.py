@@ -65,6 +65,7 @@ def run_file_of(told: Mapping[str, Any]) -> RunFile:
     return RunFile(
         run_id=_text(told, "run_id"),
         path=normal_path(_text(told, "file_path")),
+        etag=str(told.get("file_etag") or "").strip('"'),
         status=_text(told, "status"),
         records=_number(told.get("records_ingested")) or 0,
         bytes_read=_number(told.get("bytes_read")) or 0,

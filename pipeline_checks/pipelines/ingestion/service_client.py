@@ -53,9 +53,12 @@ class IngestionClient:
 
     def run(self, trigger: str | None = None) -> dict[str, Any]:
         """Have everything loaded that is new, and return the run when it has ended."""
+        return self.ended(self.begin(trigger))
+
+    def begin(self, trigger: str | None = None) -> str:
+        """Have a run begin and return its id."""
         body = None if trigger is None else {"trigger": trigger}
-        started = self.ask("POST", f"{_BASE}/{self.made()}/run", body)
-        return self.ended(str(started["run_id"]))
+        return str(self.ask("POST", f"{_BASE}/{self.made()}/run", body)["run_id"])
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs, newest first."""

@@ -1,4 +1,4 @@
-"""Tables of a hadoop catalog in the object store, written without Spark: a catalog in memory, its metadata by number."""
+"""Tables of a hadoop catalog in the object store, written without Spark: of a catalog in memory, and numbered."""
 
 from __future__ import annotations
 

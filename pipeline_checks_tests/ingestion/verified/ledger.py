@@ -28,22 +28,43 @@ class Ledger:
         self._insert(
             "ingestions",
             {
-                **{"id": self.id, "tenant_id": "t", "name": self.name, "status": "draft", "cluster_id": "c"},
-                **{"source_type": "s3", "source_path": f"s3://{bucket}/{prefix}", "source_file_pattern": "*.json"},
-                **{"on_change": "report", "format_type": "json", "bad_records": "fail_file"},
-                **{"schema_inference": "auto", "schema_evolution_enabled": True, "destination_catalog": "test_catalog"},
-                **{"destination_database": "lake", "destination_table": "events", "write_mode": "append"},
-                **{"partitioning_enabled": False, "partitioning_columns": Jsonb([]), "z_ordering_enabled": False},
-                **{"z_ordering_columns": Jsonb([]), "schedule_timezone": "UTC", "backfill_enabled": False},
-                **{"alerts_enabled": False, "alert_recipients": Jsonb([]), "checkpoint_location": ""},
-                **{"schema_version": 1, "created_at": NOW, "updated_at": NOW, "created_by": "u"},
+                "id": self.id,
+                "tenant_id": "t",
+                "name": self.name,
+                "status": "draft",
+                "cluster_id": "c",
+                "source_type": "s3",
+                "source_path": f"s3://{bucket}/{prefix}",
+                "source_file_pattern": "*.json",
+                "on_change": "report",
+                "format_type": "json",
+                "bad_records": "fail_file",
+                "schema_inference": "auto",
+                "schema_evolution_enabled": True,
+                "destination_catalog": "test_catalog",
+                "destination_database": "lake",
+                "destination_table": "events",
+                "write_mode": "append",
+                "partitioning_enabled": False,
+                "partitioning_columns": Jsonb([]),
+                "z_ordering_enabled": False,
+                "z_ordering_columns": Jsonb([]),
+                "schedule_timezone": "UTC",
+                "backfill_enabled": False,
+                "alerts_enabled": False,
+                "alert_recipients": Jsonb([]),
+                "checkpoint_location": "",
+                "schema_version": 1,
+                "created_at": NOW,
+                "updated_at": NOW,
+                "created_by": "u",
             },
         )
 
     def run(self, files: Mapping[ListedObject, Mapping[str, Any]], **more: Any) -> str:
         """Write a run down that did this with its files: columns of ``processed_files`` by object."""
         identity = str(uuid4())
-        started = NOW + timedelta(seconds=1)
+        started = max((file.modified for file in files), default=NOW) + timedelta(seconds=2)
         rows = [{**_file(file, started, identity), **told} for file, told in files.items()]
         loaded = [row for row in rows if row["status"] == "SUCCESS"]
         failed = [row for row in rows if row["status"] == "FAILED"]
@@ -53,12 +74,24 @@ class Ledger:
         self._insert(
             "runs",
             {
-                **{"id": identity, "ingestion_id": self.id, "started_at": started, "ended_at": ended, "status": state},
-                **{"trigger": "manual", "files_discovered": len(rows), "files_skipped": 0, "cluster_id": "c"},
-                **{"files_processed": len(rows), "files_succeeded": len(loaded), "files_failed": len(failed)},
+                "id": identity,
+                "ingestion_id": self.id,
+                "started_at": started,
+                "ended_at": ended,
+                "status": state,
+                "trigger": "manual",
+                "files_discovered": len(rows),
+                "files_skipped": 0,
+                "cluster_id": "c",
+                "files_processed": len(rows),
+                "files_succeeded": len(loaded),
+                "files_failed": len(failed),
                 "records_ingested": sum(row["records_ingested"] or 0 for row in loaded),
-                **{"bytes_read": sum(row["bytes_read"] or 0 for row in rows), "bytes_written": 0},
-                **{"duration_seconds": 2.0, "error_count": len(errors), "errors": Jsonb(errors or None)},
+                "bytes_read": sum(row["bytes_read"] or 0 for row in rows),
+                "bytes_written": 0,
+                "duration_seconds": 2.0,
+                "error_count": len(errors),
+                "errors": Jsonb(errors or None),
                 **more,
             },
         )
@@ -109,9 +142,21 @@ class Ledger:
 
 def _file(file: ListedObject, started: datetime, run: str) -> dict[str, Any]:
     return {
-        **{"id": str(uuid4()), "run_id": run, "file_path": file.key, "file_size_bytes": file.size},
-        **{"file_modified_at": file.modified, "file_etag": file.etag, "status": "SUCCESS"},
-        **{"discovered_at": started, "last_seen_at": started, "processing_started_at": started},
-        **{"processed_at": started + timedelta(seconds=1), "records_ingested": None, "bytes_read": file.size},
-        **{"error_type": None, "retry_count": 0, "created_at": started, "updated_at": started},
+        "id": str(uuid4()),
+        "run_id": run,
+        "file_path": file.key,
+        "file_size_bytes": file.size,
+        "file_modified_at": file.modified,
+        "file_etag": file.etag,
+        "status": "SUCCESS",
+        "discovered_at": started,
+        "last_seen_at": started,
+        "processing_started_at": started,
+        "processed_at": started + timedelta(seconds=1),
+        "records_ingested": None,
+        "bytes_read": file.size,
+        "error_type": None,
+        "retry_count": 0,
+        "created_at": started,
+        "updated_at": started,
     }

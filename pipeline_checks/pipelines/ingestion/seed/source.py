@@ -46,7 +46,7 @@ class FilesSummary:
 
 def is_empty() -> bool:
     """Whether the source holds no files."""
-    return not _present()
+    return not present()
 
 
 def seed(rows: int, seed: int, scenario: str = "default", progress: Progress | None = None) -> FilesSummary:
@@ -67,9 +67,20 @@ def lines(numbers: Iterable[int], *, evolved: bool = False) -> bytes:
     return "\n".join(json.dumps(record(number, evolved=evolved)) for number in numbers).encode()
 
 
+def present() -> dict[str, bytes]:
+    """Return the files of the source by their keys."""
+    store, bucket = ObjectStore(), setting("INGESTION_SOURCE_BUCKET")
+    try:
+        keys = [o.key for o in store.list(bucket, PREFIX) if o.key.endswith(".json")]
+        return {key: store.read(bucket, key) for key in keys}
+    finally:
+        store.close()
+
+
 def _add(sizes: list[int], seed: int, progress: Progress | None, *, evolved: bool) -> FilesSummary:
     begun, store = monotonic(), ObjectStore()
-    bucket, there = setting("INGESTION_SOURCE_BUCKET"), _present()
+    bucket = setting("INGESTION_SOURCE_BUCKET")
+    there = {key: _count(content) for key, content in present().items()}
     first = (0 if seed == _USUAL_SEED else seed * _APART) + sum(there.values())
     try:
         number = first
@@ -89,11 +100,5 @@ def _add(sizes: list[int], seed: int, progress: Progress | None, *, evolved: boo
     return FilesSummary(seed, len(sizes), number - first, count, monotonic() - begun)
 
 
-def _present() -> dict[str, int]:
-    """The files of the source with the number of their records."""
-    store, bucket = ObjectStore(), setting("INGESTION_SOURCE_BUCKET")
-    try:
-        keys = [o.key for o in store.list(bucket, PREFIX) if o.key.endswith(".json")]
-        return {key: len([line for line in store.read(bucket, key).splitlines() if line.strip()]) for key in keys}
-    finally:
-        store.close()
+def _count(content: bytes) -> int:
+    return sum(1 for line in content.split(b"\n") if line.strip())
