@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline_checks.model.errors import ConfigurationError
 
-NAMES = ("kafka", "object_store", "spark")
+NAMES = ("kafka", "object_store", "spark", "spark_s3")
 CACHE_VARIABLE = "PIPELINE_CHECKS_CACHE"
 
 

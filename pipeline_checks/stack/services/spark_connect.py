@@ -55,6 +55,7 @@ def spark_server(
         probe_port("Spark Connect", url.hostname or ADDRESS, url.port or 15002)
         probe_server(settings[variable])
 
+    lists = ("spark", *jars)
     return Service(
         name=name,
         command=_command,
@@ -63,17 +64,17 @@ def spark_server(
         needs=(variable,),
         settings=lambda placement: {variable: f"sc://{ADDRESS}:{placement.ports[name]}"},
         environment=_environment,
-        prepare=lambda placement: _prepare(placement, placement.ports[name], more(placement)),
+        prepare=lambda placement: _prepare(placement, placement.ports[name], lists, more(placement)),
         probe=probe,
-        jars=("spark", *jars),
+        jars=lists,
         ready_seconds=120,
     )
 
 
-def _prepare(placement: Placement, port: int, more: Settings) -> None:
+def _prepare(placement: Placement, port: int, jars: Sequence[str], more: Settings) -> None:
     placement.folder.mkdir(parents=True, exist_ok=True)
     replace_file(placement.folder / "log4j2.properties", _LOGGING)
-    folders = (paths[0].parent for paths in placement.classpaths.values())
+    folders = (placement.classpaths[name][0].parent for name in jars)
     java = (*FAST_START, "-Duser.timezone=UTC", "-Xss4m", *placement.java_flags)
     settings = {
         "spark.master": "local[2]",

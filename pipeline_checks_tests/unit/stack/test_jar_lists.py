@@ -38,7 +38,7 @@ def test_only_spark_and_the_object_store_take_their_dependencies_alone():
 
     folder = resources.files("pipeline_checks.stack.jars")
     transitive = {n: {w.transitive for w in wanted(folder.joinpath(f"{n}.pom.xml").read_text())} for n in NAMES}
-    assert transitive == {"kafka": {True}, "object_store": {False}, "spark": {False}}
+    assert transitive == {"kafka": {True}, "object_store": {False}, "spark": {False}, "spark_s3": {False}}
 
 
 def test_a_lock_file_is_read_with_comments_and_empty_lines():

@@ -142,7 +142,7 @@ class Examiner:
                 findings.found(file, found, None)
 
     def _look_at_lines(self, session: SparkSession, places: dict[str, FileVersion], findings: Findings) -> None:
-        from pyspark.sql import functions as f
+        from pyspark.sql.connect import functions as f
 
         counted = lines(session, list(places)).select("file", kind().alias("kind")).groupBy("file", "kind")
         seen: dict[str, dict[str, int]] = defaultdict(dict)
@@ -173,7 +173,7 @@ class Examiner:
         )
 
     def _look_at_csv(self, session: SparkSession, place: str, file: FileVersion, findings: Findings) -> None:
-        from pyspark.sql import functions as f
+        from pyspark.sql.connect import functions as f
 
         guessed = reader(session, self._format, mode="PERMISSIVE").option("inferSchema", "true").load(place).schema
         schema = StructType([StructField(c.name, _of_text(c.dataType)) for c in guessed if c.name != MALFORMED])

@@ -49,7 +49,7 @@ def _in_one_piece(session: SparkSession) -> Iterator[None]:
 
 def first_bad_line(session: SparkSession, place: str, format: Format) -> int:
     """Return the number, from 1, of the first line that cannot be read."""
-    from pyspark.sql import functions as f
+    from pyspark.sql.connect import functions as f
 
     with _in_one_piece(session):
         found = _bad_lines(session, place, format).agg(f.min("line").alias("line")).toArrow().to_pylist()
@@ -96,7 +96,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 def _bad_lines(session: SparkSession, place: str, format: Format) -> DataFrame:
     """Return ``line`` and ``content`` of the lines that cannot be read."""
-    from pyspark.sql import functions as f
+    from pyspark.sql.connect import functions as f
 
     numbered = lines(session, [place]).select("value", (f.monotonically_increasing_id() + 1).alias("line"))
     content = f.col("value").cast("binary").alias("content")

@@ -42,7 +42,7 @@ def is_set(format: Format, option: str) -> bool:
 
 def lines(session: SparkSession, paths: Sequence[str]) -> DataFrame:
     """Return ``value``, one row a line, and ``file``."""
-    from pyspark.sql import functions as f
+    from pyspark.sql.connect import functions as f
 
     read = session.read.format("text").options(**_NOT_A_PATTERN).load(list(paths))
     return read.select(f.col("_metadata.file_path").alias("file"), "value")
@@ -50,7 +50,7 @@ def lines(session: SparkSession, paths: Sequence[str]) -> DataFrame:
 
 def kind() -> Column:
     """Return what a line is: ``blank``, ``bad``, or the schema of its object (``OBJECT<id: BIGINT>``)."""
-    from pyspark.sql import functions as f
+    from pyspark.sql.connect import functions as f
 
     value = f.col("value")
     schema = f.schema_of_variant(f.try_parse_json(value))
@@ -70,7 +70,7 @@ def is_object() -> Column:
 
 def rows_of_lines(session: SparkSession, path: str, schema: StructType) -> DataFrame:
     """Return the rows of those lines of a JSON file that can be read."""
-    from pyspark.sql import functions as f
+    from pyspark.sql.connect import functions as f
 
     parsed = f.from_json(f.col("value"), ddl(schema), {**_STRICT_JSON, "mode": "FAILFAST"})
     return lines(session, [path]).where(is_object()).select(parsed.alias("row")).select("row.*")
