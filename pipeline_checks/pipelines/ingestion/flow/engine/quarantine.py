@@ -98,7 +98,7 @@ def _bad_lines(session: SparkSession, place: str, format: Format) -> DataFrame:
     """Return ``line`` and ``content`` of the lines that cannot be read."""
     from pyspark.sql.connect import functions as f
 
-    numbered = lines(session, [place]).select("value", (f.monotonically_increasing_id() + 1).alias("line"))
+    numbered = lines(session, [place]).select("value", "parsed", (f.monotonically_increasing_id() + 1).alias("line"))
     content = f.col("value").cast("binary").alias("content")
     if is_lines(format):
         return numbered.where(kind() == "bad").select("line", content)

@@ -24,6 +24,7 @@ _STRICT_JSON: Final = {
     "columnNameOfCorruptRecord": MALFORMED,
 }
 _TEXT: Final = {"header": "header", "delimiter": "sep", "quote": "quote"}
+_END: Final = "~ end of line ~"
 _SPACES: Final = r"^[ \t\r]*$"
 _FLOATING: Final = r"([:<] ?)DECIMAL\((?:\d+,[1-9]\d*|(?:\d|1[0-8]),0)\)"
 """In the schema of a variant: a number with a point. One without is BIGINT, or a decimal of more than 18 digits."""
@@ -41,19 +42,24 @@ def is_set(format: Format, option: str) -> bool:
 
 
 def lines(session: SparkSession, paths: Sequence[str]) -> DataFrame:
-    """Return ``value``, one row a line, and ``file``."""
+    """Return ``value``, one row a line, its ``file``, and ``parsed``, what ``kind`` judges it by."""
     from pyspark.sql.connect import functions as f
 
     read = session.read.format("text").options(**_NOT_A_PATTERN).load(list(paths))
-    return read.select(f.col("_metadata.file_path").alias("file"), "value")
+    # Spark's parser stops behind the first value: what stands behind it shows by the end that is not found again.
+    parsed = f.try_parse_json(f.concat(f.lit("["), f.col("value"), f.lit(f', "{_END}"]')))
+    return read.select(f.col("_metadata.file_path").alias("file"), "value", parsed.alias("parsed"))
 
 
 def kind() -> Column:
     """Return what a line is: ``blank``, ``bad``, or the schema of its object (``OBJECT<id: BIGINT>``)."""
     from pyspark.sql.connect import functions as f
 
-    value = f.col("value")
-    schema = f.schema_of_variant(f.try_parse_json(value))
+    value, parsed = f.col("value"), f.col("parsed")
+    whole = (f.try_variant_get(parsed, "$[1]", "string") == _END) & f.try_variant_get(
+        parsed, "$[2]", "variant"
+    ).isNull()
+    schema = f.when(whole, f.schema_of_variant(f.try_variant_get(parsed, "$[0]", "variant")))
     schema = f.regexp_replace(f.regexp_replace(schema, _FLOATING, "$1DOUBLE"), _LONGEST, "DECIMAL(38,0)")
     schema = f.when(schema.startswith("OBJECT<"), schema)
     return (
