@@ -24,7 +24,7 @@ from pipeline_checks_tests.sales.dbt.warehouse import Warehouse, event, line, re
 
 pytestmark = pytest.mark.stack
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def _free_port() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,19 +11,18 @@ import orjson
 from pipeline_checks.stages.topic_log import TopicLog
 
 
-def consumed(brokers: str, topic: str, run_ids: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """Yield the messages of a topic whose header ``run_id`` is one of ``run_ids``.
+def between(brokers: str, topic: str, since: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return the messages of a topic from the offsets ``since`` (by partition) to its end now.
 
     A value that is not JSON is given as text. Raises TransientError when the brokers cannot be reached.
     """
     log = TopicLog(brokers, topic)
     try:
         low, high = log.watermarks()
-        for batch in log.records(low, high):
-            for message in batch:
-                headers = {name: _text(value) for name, value in message.headers() or ()}
-                if headers.get("run_id") in run_ids:
-                    yield _document(message, headers)
+        first = {partition: max(offset, since.get(partition, 0)) for partition, offset in low.items()}
+        return [
+            _document(message, _headers(message.headers())) for batch in log.records(first, high) for message in batch
+        ]
     finally:
         log.close()
 
@@ -44,6 +43,10 @@ def _document(message: Any, headers: dict[str, str]) -> dict[str, Any]:
         "headers": headers,
         "value": content,
     }
+
+
+def _headers(given: Any) -> dict[str, str]:
+    return {name: _text(value) for name, value in given or ()}
 
 
 def _text(value: bytes | str | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from pipeline_checks.clients.postgres import connect, translated
@@ -28,10 +29,16 @@ WHERE raw.run_id = ANY(%s)
 
 @dataclass(frozen=True)
 class Sent:
-    """What a producer said of what it sent; ``seconds`` are those to the last acknowledgement."""
+    """What was sent; ``seconds`` are those from the first message's time in the topic to the last one's."""
 
     messages: int
     seconds: float
+
+    @classmethod
+    def of(cls, messages: Sequence[Mapping[str, Any]]) -> Sent:
+        """Return it of messages as they were consumed."""
+        times = [datetime.fromisoformat(m["timestamp"]) for m in messages]
+        return cls(len(times), (max(times) - min(times)).total_seconds() if times else 0.0)
 
 
 def performance_metrics(

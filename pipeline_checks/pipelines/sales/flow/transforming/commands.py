@@ -143,14 +143,14 @@ class Dbt:
 
         started = monotonic()
         # A command leaves in the manifest what it compiled, and the next one would take parts of that for its own.
-        manifest = None if self._manifest is None else self._manifest.deepcopy()
+        manifest = None if self._manifest is None else self._manifest.deepcopy()  # type: ignore[no-untyped-call]
         runner = dbtRunner(manifest=manifest, callbacks=[note])
         answer = runner.invoke([*_QUIET, words[0], *self._places(), *words[1:]])
         seconds = monotonic() - started
         if answer.exception is not None:
             raise _told(words[0], answer.exception)
         if words[0] == "parse":
-            self._manifest = answer.result  # type: ignore[assignment] - of this command it is the manifest
+            self._manifest = answer.result  # type: ignore[assignment]
         results = getattr(answer.result, "results", None) or ()
         return CommandOutcome(
             command="dbt " + " ".join(words),

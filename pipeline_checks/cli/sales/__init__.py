@@ -1,0 +1,1 @@
+"""The commands ``sales-pipeline``, ``sales-faults`` and ``sales-master``."""
