@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline_checks.clients import spark_connect
 from pipeline_checks.pipelines.ingestion.flow.engine.engine import Engine
 from pipeline_checks.pipelines.ingestion.services import CATALOG
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.ingestion.api import Api, Place, store_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _PROGRAMS = {"ingestion_api", "ingestion_worker"}
 
@@ -73,3 +77,11 @@ def engine(ingestion_base: RunningStack) -> Iterator[Engine]:
     warehouses = {CATALOG: settings["INGESTION_WAREHOUSE"]}
     with Engine(settings["INGESTION_SPARK_CONNECT_URL"], store_of(settings), warehouses) as opened:
         yield opened
+
+
+@pytest.fixture(scope="package")
+def spark(ingestion_base: RunningStack) -> Iterator[SparkSession]:
+    """A session of the tests' own, to read tables."""
+    session = spark_connect.connect(ingestion_base.settings["INGESTION_SPARK_CONNECT_URL"])
+    yield session
+    spark_connect.close(session)
