@@ -8,6 +8,7 @@ import dagster as dg
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration.assets import stage_asset
+from pipeline_checks.orchestration.benchmark_job import benchmark_of
 from pipeline_checks.orchestration.checks import stage_checks
 from pipeline_checks.orchestration.dbt_assets import ModelAssets, model_assets
 from pipeline_checks.orchestration.names import asset_key, keys_of, session_resource
@@ -27,11 +28,12 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     """
     check_pipeline(pipeline)
     own = [job for job in (seed_job(pipeline), scenario_job(pipeline)) if job is not None]
-    models = model_assets(pipeline)
+    models, benchmark = model_assets(pipeline), benchmark_of(pipeline)
     return dg.Definitions(
         assets=_assets(pipeline, models),
         asset_checks=_all_checks(pipeline),
         jobs=[*_jobs(pipeline, models), *own],
+        schedules=[] if benchmark is None else [benchmark],
         resources={session_resource(pipeline.name): session_resource_of(pipeline)},
         executor=dg.in_process_executor,
     )

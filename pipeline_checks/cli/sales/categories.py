@@ -80,16 +80,15 @@ def faults(stack: RunningPipeline, names: Sequence[str], file: Path) -> Category
     return Category("error_scenarios", tuple(o.exact for o in outcomes), path)
 
 
-def benchmarks(stack: RunningPipeline, sizes: Sequence[int], output: Path) -> Category:
+def benchmarks(sizes: Sequence[int], output: Path) -> Category:
     """Measure workloads of these sizes and write the report; each passes that arrived whole."""
-    from pipeline_checks.pipelines.sales.artifacts.reports import benchmark_report
-    from pipeline_checks.pipelines.sales.running.workloads import measure
+    from pipeline_checks.pipelines.sales.benchmark import run
 
-    measured = [measure(size, 7 + number, progress) for number, size in enumerate(sizes)]
-    for one in measured:
-        click.echo(f"{one.workload_size} rows in {one.duration_seconds:.1f} s: {one.throughput} rows/s")
-    path = _written(output, "benchmark_report", benchmark_report(measured, now()))
-    return Category("benchmarks", tuple(one.throughput is not None for one in measured), path)
+    report = run(sizes, progress)
+    for one in report["results"]:
+        click.echo(f"{one['workload_size']} rows in {one['duration_seconds']:.1f} s: {one['throughput']} rows/s")
+    path = _written(output, "benchmark_report", report)
+    return Category("benchmarks", tuple(one["throughput"] is not None for one in report["results"]), path)
 
 
 def _seed_when_empty() -> None:

@@ -10,7 +10,6 @@ from pipeline_checks.cli import exits
 from pipeline_checks.cli.sales.options import CONTEXT, TESTS, common, configured, end
 
 _FUNCTIONAL = ("happy_path", "data_quality", "edge_cases")
-_SIZES = (1000, 5000, 10_000, 25_000, 50_000)
 
 
 @click.command(name="sales-master", context_settings=CONTEXT)
@@ -47,6 +46,7 @@ def command(
     from pipeline_checks.model.clock import now
     from pipeline_checks.pipelines.sales.artifacts.reports import Call, master_report
     from pipeline_checks.pipelines.sales.artifacts.schemas import require_valid
+    from pipeline_checks.pipelines.sales.benchmark import SIZES
 
     chosen = (pipeline_only, performance, error_scenarios, benchmark)
     wanted = chosen if any(chosen) and not everything else (True,) * len(chosen)
@@ -60,8 +60,8 @@ def command(
         if wanted[2]:
             done.append(faults(stack, (), output_dir / "error_scenario_report.json"))
         if wanted[3]:
-            sizes = [s for s in _SIZES if record_count is None or s <= record_count] or [record_count or _SIZES[0]]
-            done.append(benchmarks(stack, sizes, output_dir))
+            sizes = [s for s in SIZES if record_count is None or s <= record_count] or [record_count or SIZES[0]]
+            done.append(benchmarks(sizes, output_dir))
         stack.passed = all(all(c.passed) for c in done)
     settings = configuration.model_dump(mode="json", exclude={"infrastructure": {"test_db_password"}})
     report = master_report({c.name: c.to_json() for c in done}, Call(began, now()), settings)

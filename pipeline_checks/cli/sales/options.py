@@ -43,6 +43,8 @@ def configured(config: Path | None, log_level: str | None) -> Configuration:
     override = {"test_environment": {"log_level": log_level}} if log_level else {}
     configuration = load(config, override=override)
     logging.basicConfig(level=configuration.test_environment.log_level, format="%(levelname)s %(name)s %(message)s")
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # a probe comes several times a second; it is no news
     return configuration
 
 

@@ -70,11 +70,12 @@ class Watch:
 
     def tick(self) -> Run | None:
         """Wait for a load that the marts do not hold, or a stop, and run dbt once; None when told to stop."""
-        self.transformation.dbt.parse()
         url, name = self.transformation.url, "sales_dbt_watch"
         with connect(url, application_name=name) as connection, translated("looking at the loads"):
             prepare_tables(connection)
             self._covered = covered_load(connection)
+            self._reached = True
+            self.transformation.dbt.parse()  # takes seconds the first time, while the first rows are on their way
             if not self._due(connection):
                 return None
         self._running = True
