@@ -27,6 +27,8 @@ BENCHMARKS = {
     "churn": "churn:measure_churn",
     "market_data": "market_data:measure_market_data",
     "market_checks": "market_checks:measure_market_checks",
+    "sales": "sales:measure_sales",
+    "sales_ledger": "sales_ledger:measure_sales_ledger",
 }
 """What `make bench` measures: about a quarter of an hour on two quiet cores."""
 LARGE = {
