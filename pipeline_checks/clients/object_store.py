@@ -92,8 +92,8 @@ class ObjectStore:
                 region_name="us-east-1",
                 config=Config(
                     connect_timeout=5,
-                    read_timeout=30,
-                    retries={"max_attempts": 2},
+                    read_timeout=10,
+                    retries={"total_max_attempts": 2, "mode": "standard"},
                     s3={"addressing_style": "path"},
                     # Stores other than AWS do not all take the checksums that newer clients add by themselves.
                     request_checksum_calculation="when_required",

@@ -27,8 +27,11 @@ class ApiClient:
     An API that says when it may be asked again (429, ``Retry-After``) is asked again then.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, seconds: float | None = None) -> None:
+        """``seconds`` is how long an answer may take, where that is longer than usual."""
         self._session = client(url)
+        if seconds is not None:
+            self._session.timeout = seconds
         self._session.headers.update(dict(headers or {}))
         self.statuses: dict[str, int] = {}
         self.latencies: list[float] = []

@@ -55,7 +55,8 @@ class LoadApiReader:
         declared = self.declaration
         position = InstantPosition(now())
         headers = {} if declared.token is None else {"Authorization": f"Bearer {resolve(declared.token)}"}
-        client = ApiClient(resolve(declared.url), headers)
+        # To tell what a refresh would do the service asks its cluster, which may have to begin with it.
+        client = ApiClient(resolve(declared.url), headers, declared.deadline)
         try:
             self._seen[position] = ask_loads(client, declared, resolve(declared.ingestion), position.instant)
         finally:

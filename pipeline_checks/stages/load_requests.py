@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FILES, _RUNS = 1000, 1000
 """Files of a page, and runs that are asked for."""
+_CONFLICT = 409
 _PREVIEWED = ("files_to_process", "files_skipped", "estimated_bytes")
 
 
@@ -62,9 +63,14 @@ def _files(api: ApiClient, path: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def _preview(api: ApiClient, path: str) -> dict[str, int]:
-    """What a refresh of everything would load; nothing is changed by asking."""
-    document, _ = api.post(path, {"dry_run": True, "confirm": True})
+def _preview(api: ApiClient, path: str) -> dict[str, int] | None:
+    """What a refresh of everything would load; nothing is changed by asking. None while none may be made."""
+    try:
+        document, _ = api.post(path, {"dry_run": True, "confirm": True, "auto_run": False})
+    except TerminalError as problem:
+        if problem.data.get("status") == _CONFLICT:
+            return None
+        raise
     impact = document.get("impact") if isinstance(document, dict) else None
     if not isinstance(impact, dict):
         raise TerminalError(f"POST {path} answered no impact.")

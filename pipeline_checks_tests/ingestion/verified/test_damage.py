@@ -163,8 +163,8 @@ def give_up_quietly(loaded: Loaded) -> Found:
 def running(**more: object) -> dict[str, object]:
     counts = ("discovered", "skipped", "processed", "succeeded", "failed")
     numbers = {f"files_{name}": 0 for name in counts} | {"records_ingested": 0, "bytes_read": 0, "bytes_written": 0}
-    base = {"started_at": datetime.now(UTC), "status": "running", "trigger": "manual", "error_count": 0, "cluster_id": "c"}
-    return {**base, **numbers, **more}
+    base = {"started_at": datetime.now(UTC), "status": "running", "trigger": "manual"}
+    return {**base, "error_count": 0, "cluster_id": "c", **numbers, **more}
 
 
 DAMAGES = (

@@ -23,7 +23,7 @@ def services() -> Iterator[Scenario]:
     yield _of_service(faults.CRASHED, "ingestion_worker", waiting, _ask_for_a_run)
     yield _of_service(faults.CRASHED, "ingestion_api", {stage: ERROR for stage in (RUNS, VIEW)})
     yield _of_service(faults.FROZEN, "object_store", {stage: NOT_PROVED for stage in STAGES})
-    yield _of_service(faults.CRASHED, "ingestion_spark", {})
+    yield _of_service(faults.CRASHED, "ingestion_spark", {VIEW: ERROR})
 
 
 def _of_service(
