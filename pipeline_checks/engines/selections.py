@@ -30,7 +30,8 @@ def selected(
     with shut_in() as connection:
         connection.register(_ROWS, rows)
         try:
-            return connection.sql(f"SELECT {items} FROM {_ROWS}{condition}").pl()
+            found: polars.DataFrame = connection.sql(f"SELECT {items} FROM {_ROWS}{condition}").pl()
+            return found
         except duckdb.Error as problem:
             raise ConfigurationError(
                 f"{what}: {str(problem).splitlines()[0]}",

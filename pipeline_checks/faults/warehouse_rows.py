@@ -50,7 +50,7 @@ class WarehouseRows:
             order,
             table,
             sql.SQL(self.which),
-            order,  # type: ignore[arg-type]
+            order,
         )
         with connect(_url(target)) as connection, translated(f"choosing a row of {target.name}"):
             rows = connection.execute(statement).fetchall()
@@ -77,7 +77,7 @@ class WarehouseRows:
                         table,
                         sql.Identifier(self.column),
                         sql.SQL(self.value),
-                        where,  # type: ignore[arg-type]
+                        where,
                     ),
                     values,
                 )
@@ -101,18 +101,18 @@ def _table(target: Target) -> sql.Identifier:
     return sql.Identifier(*declared.schema_and_table)
 
 
-def _chosen(target: Target, injury: Injury) -> tuple[sql.Composable, list[Any]]:
+def _chosen(target: Target, injury: Injury) -> tuple[sql.Composed, list[Any]]:
     key = injury.keys[0]
     parts = (sql.SQL("{}::text IS NOT DISTINCT FROM %s").format(sql.Identifier(name)) for name in key)
     return sql.SQL(" AND ").join(parts), [None if v is None else str(v) for v in key.values()]
 
 
-def _deletion(target: Target, injury: Injury) -> tuple[sql.Composable, list[Any]]:
+def _deletion(target: Target, injury: Injury) -> tuple[sql.Composed, list[Any]]:
     where, values = _chosen(target, injury)
     return sql.SQL("DELETE FROM {} WHERE {}").format(_table(target), where), values
 
 
-def _insertion(table: sql.Identifier, injury: Injury) -> tuple[sql.Composable, list[Any]]:
+def _insertion(table: sql.Identifier, injury: Injury) -> tuple[sql.Composed, list[Any]]:
     # The row as text, so that no number passes through a floating point type.
     statement = sql.SQL("INSERT INTO {} SELECT (json_populate_record(NULL::{}, %s::json)).*").format(table, table)
     return statement, [injury.undo["row"]]

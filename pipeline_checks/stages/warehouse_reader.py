@@ -24,7 +24,7 @@ class PinnedWarehouse(PinnedPostgres):
 
     def __init__(self, declaration: WarehouseTable | DbtModel, snapshot: Snapshot, told: Load | DbtRun | None) -> None:
         super().__init__(*declaration.schema_and_table, LsnPosition(snapshot.lsn), lambda: snapshot)
-        self.position: Position = position_of(told, snapshot)
+        self.position = position_of(told, snapshot)  # type: ignore[assignment]  # of a table of its own, an LSN
         self.told = told
         self._declaration = declaration
 

@@ -141,7 +141,7 @@ def _values(
     row: Mapping[str, Any], values: Mapping[str, str]
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
     """The values that differ, as expected and as found; None for a side that has no such row or group."""
-    sides = []
+    sides: list[Mapping[str, Any] | None] = []
     for suffix in ("", _OTHER):
         if row[f"{_COUNT}{suffix}"] is None:
             sides.append(None)

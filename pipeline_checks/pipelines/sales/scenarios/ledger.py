@@ -77,7 +77,7 @@ def _is_loaded(owed: Mapping[int, int]) -> bool:
 
 
 def require_exact(*files: Path) -> str:
-    """Compare the ledger of each file with its truth and return it as a sentence; raises TerminalError if it differs."""
+    """Compare the ledger of each file with its truth and return it in words; raises TerminalError where they differ."""
     told, wrong = [], []
     for path in files:
         truth = csv_file.read_truth(path)
