@@ -31,6 +31,7 @@ def judged(records: DataFrame, flow: Flow) -> DataFrame:
 
 def _typed() -> dict[str, str]:
     return {
+        "lacking": sql.lacking(REQUIRED_EVENT_FIELDS),
         **{n: sql.text(n) for n in _TEXTS},
         "category": f"upper({sql.text('category')})",
         **{n: sql.decimal(n, 10, 2) for n in ("unit_price", "total_price")},
@@ -42,7 +43,7 @@ def _typed() -> dict[str, str]:
 
 def _rules(flow: Flow) -> list[Rule]:
     return [
-        *sql.unreadable(REQUIRED_EVENT_FIELDS),
+        Rule(MALFORMED, "", sql.unwritable((*_TEXTS, "category"))),
         Rule("missing_order_id", "order_id", "order_id IS NULL"),
         Rule("missing_product_id", "product_id", "product_id IS NULL"),
         *(Rule("invalid_sales", n, f"{n} IS NULL OR {n} <= 0") for n in ("unit_price", "total_price")),

@@ -50,26 +50,41 @@ def blank(name: str) -> str:
     return f"coalesce(trim({RAW}.{name}), '') = ''"
 
 
-def unreadable(required: Sequence[str]) -> list[Rule]:
-    """Return the rules for messages that are no JSON object, and for those that lack a field."""
-    broken = f"{RAW} IS NULL OR {RAW}.{CORRUPT} IS NOT NULL OR keys IS NULL OR NOT is_valid_utf8(value)"
-    lacking = [Rule(MISSING_COLUMN, name, f"NOT array_contains(keys, '{name}')") for name in required]
-    return [Rule(MALFORMED, "", broken), *lacking]
+BROKEN = Rule(
+    MALFORMED, "", f"{RAW} IS NULL OR {RAW}.{CORRUPT} IS NOT NULL OR keys IS NULL OR NOT is_valid_utf8(value)"
+)
+"""A message that is no JSON object."""
+
+
+def lacking(required: Sequence[str]) -> str:
+    """Return the first of these fields that a message does not have, null when it has all."""
+    names = ", ".join(f"'{name}'" for name in required)
+    return f"try_element_at(array_except(array({names}), keys), 1)"
+
+
+def unwritable(names: Sequence[str]) -> str:
+    """Return whether one of these texts has a character that no database takes: NUL."""
+    # Few messages have one at all, written as JSON writes it.
+    return f"contains(value, '\\\\u0000') AND contains(concat_ws('', {', '.join(names)}), '\\0')"
 
 
 def verdict(rules: Iterable[Rule], told: str = "") -> str:
     """Return the rejection as a structure of reason, column and value, null for what is taken.
 
-    ``told`` are further cases, of rejections that a message itself tells.
+    ``told`` are further cases, of rejections that a message itself tells. What is broken or lacks a field (the column
+    ``lacking`` names it) goes before the rules.
     """
-    cases = []
+    none = "CAST(NULL AS STRING)"
+    cases = [
+        f"WHEN {BROKEN.when} THEN {_structure(_quoted(MALFORMED), none, none)}",
+        told,
+        f"WHEN lacking IS NOT NULL THEN {_structure(_quoted(MISSING_COLUMN), 'lacking', none)}",
+    ]
     for rule in rules:
-        column = f"'{rule.column}'" if rule.column else "CAST(NULL AS STRING)"
-        value = f"{RAW}.{rule.column}" if rule.column and rule.reason != MISSING_COLUMN else "CAST(NULL AS STRING)"
-        found = _structure(f"'{rule.reason}'", column, value)
+        column, value = (f"'{rule.column}'", f"{RAW}.{rule.column}") if rule.column else (none, none)
+        found = _structure(_quoted(rule.reason), column, value)
         cases.append(f"WHEN {rule.when} THEN {found}")
-    first, *rest = cases
-    return " ".join(["CASE", first, told, *rest, "END"])
+    return " ".join(["CASE", *cases, "END"])
 
 
 def told_by_message() -> str:
@@ -80,3 +95,7 @@ def told_by_message() -> str:
 
 def _structure(reason: str, column: str, value: str) -> str:
     return f"named_struct('reason', {reason}, 'column', {column}, 'value', {value})"
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"

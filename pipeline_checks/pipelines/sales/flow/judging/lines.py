@@ -39,6 +39,7 @@ def _typed(flow: Flow) -> dict[str, str]:
     dates = {n: f"to_date(trim({RAW}.{n}), '{flow.date_format}')" for n in ("order_date", "ship_date")}
     sent = f"coalesce(try_to_timestamp({RAW}.event_timestamp), timestamp)"
     return {
+        "lacking": sql.lacking(LINE_FIELDS),
         **{n: sql.text(n) for n in _TEXTS},
         **{n: f"upper({sql.text(n)})" for n in _UPPER},
         **{n: sql.decimal(n, 10, 2) for n in _MONEY},
@@ -54,7 +55,7 @@ def _typed(flow: Flow) -> dict[str, str]:
 def _rules(flow: Flow) -> list[Rule]:
     longest = flow.max_text_length
     return [
-        *sql.unreadable(LINE_FIELDS),
+        Rule(MALFORMED, "", sql.unwritable((*_TEXTS, *_UPPER))),
         Rule("missing_order_id", "order_id", "order_id IS NULL"),
         Rule("missing_product_id", "product_id", "product_id IS NULL"),
         Rule("invalid_sales", "sales", "sales IS NULL OR sales <= 0"),

@@ -38,13 +38,15 @@ _TOPIC_SECONDS: Final = 180.0
 _STOP_SECONDS: Final = 20.0
 _REMEMBERED: Final = 100
 _SPARK: Final = {
-    "spark.sql.streaming.pollingDelay": "20ms",
+    "spark.sql.streaming.pollingDelay": "100ms",
     "spark.sql.streaming.minBatchesToRetain": "10",
     "spark.sql.streaming.metricsEnabled": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
     # What is not of its type is null, to be judged, rather than the end of the query.
     "spark.sql.ansi.enabled": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # The rules in one method would be more than the JVM compiles: interpreted they are several times slower than apart.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 Judge = Callable[["DataFrame", Flow], "DataFrame"]
 
@@ -95,11 +97,14 @@ class Etl:
         """End the queries."""
         self._ended.set()
 
-    def run(self, *, once: bool = False) -> int:
-        """Run until stopped (0) or until a query fails (1); with ``once`` until what is there now is taken."""
+    def run(self, *, once: bool = False, given: SparkSession | None = None) -> int:
+        """Run until stopped (0) or until a query fails (1); with ``once`` until what is there now is taken.
+
+        A session that is ``given`` is used and left; otherwise one is started, and ended.
+        """
         begun = Deadline(_TOPIC_SECONDS)
         with ThreadPoolExecutor(1, thread_name_prefix="spark") as pool:
-            starting = pool.submit(self._session)
+            starting = pool.submit(self._session, given)
             self._message = "waiting for the topics"
             topics = self._topics(begun)
             self._message = "starting Spark and opening the tables"
@@ -122,13 +127,16 @@ class Etl:
         try:
             for query in started:
                 query.stop()
-            end(spark, _STOP_SECONDS)
+            if given is None:
+                end(spark, _STOP_SECONDS)
         except Exception as problem:  # the JVM may have been told to end beside us, and be gone
             _log.info("Spark was gone already: %s", type(problem).__name__)
         return 0
 
-    def _session(self) -> SparkSession:
-        spark = session("sales-etl", {**session_settings(), **_SPARK})
+    def _session(self, given: SparkSession | None) -> SparkSession:
+        if given is not None:
+            return given
+        spark = session("sales-etl", etl_settings())
         empty = spark.sql(
             "SELECT '' AS topic, 0 AS partition, 0L AS offset, current_timestamp() AS timestamp,"
             " CAST('{}' AS BINARY) AS value, array(named_struct('key', '', 'value', CAST('' AS BINARY))) AS headers"
@@ -236,6 +244,11 @@ class Etl:
         elif not self._ended.is_set() and self._failure is None:
             self._failure = RuntimeError("the query ended by itself")
         self._ended.set()
+
+
+def etl_settings() -> dict[str, str]:
+    """Return the settings of the session that the queries run in."""
+    return {**session_settings(), **_SPARK}
 
 
 def _reached(topic: str, judged: pl.DataFrame) -> Covers:

@@ -1,0 +1,1 @@
+"""Tests of the flow of sales: its programs against Kafka, Delta and Postgres."""
