@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError, TransientError
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 TIMEOUT_SECONDS = 10.0
@@ -31,9 +34,19 @@ def client(base_url: str) -> httpx.Client:
         base_url=base_url.rstrip("/"),
         timeout=httpx.Timeout(TIMEOUT_SECONDS, connect=3.0),
         trust_env=host not in _LOOPBACK,
+        verify=_certificates(),
         headers={"User-Agent": "pipeline-checks"},
         follow_redirects=True,
     )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # Reading the certificates takes longer than most requests; the files that the environment may name are heeded.
+
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 @contextmanager

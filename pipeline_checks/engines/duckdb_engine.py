@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.engines.base import (
@@ -77,20 +78,27 @@ class DuckdbEngine:
 
 @contextmanager
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    import duckdb
+    with _database().connection.cursor() as connection:
+        yield connection
 
-    with tempfile.TemporaryDirectory(prefix="pipeline_checks_spill_") as spill:
-        connection = duckdb.connect(":memory:")
-        try:
-            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-            connection.execute(f"SET threads = {THREADS}")
-            connection.execute("SET preserve_insertion_order = false")
-            connection.execute("SET enable_progress_bar = false")  # it would stand among the results on stdout
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET temp_directory = ?", [spill])
-            yield connection
-        finally:
-            connection.close()
+
+class _Database:
+    """The database of this process, whose start costs more than many measures; its connections share its memory."""
+
+    def __init__(self) -> None:
+        import duckdb
+
+        self._spill = tempfile.TemporaryDirectory(prefix="pipeline_checks_spill_")  # removed at the process's end
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        self.connection.execute(f"SET threads = {THREADS}")
+        self.connection.execute("SET preserve_insertion_order = false")
+        self.connection.execute("SET enable_progress_bar = false")  # it would stand among the results on stdout
+        self.connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        self.connection.execute("SET temp_directory = ?", [self._spill.name])
+
+
+_database = cache(_Database)
 
 
 def _aggregate(
