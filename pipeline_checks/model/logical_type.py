@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -37,23 +38,7 @@ class LogicalType:
         >>> str(LogicalType.parse("decimal(10, 2)")), str(LogicalType.parse("timestamp"))
         ('decimal(10,2)', 'timestamp')
         """
-        match = _TEXT.match(text)
-        if match:
-            name, first, second = match.group(1), match.group(2), match.group(3)
-            precision = int(first) if first is not None else None
-            scale = int(second) if second is not None else None
-            if name in _INTEGERS or name in _FLOATS or name in _PLAIN:
-                if precision is None:
-                    return cls(name)
-            elif name in _TIMED:
-                if scale is None and (precision is None or precision <= 9):
-                    return cls(name, 6 if precision is None else precision)
-            elif name == "decimal" and precision is not None:
-                if 1 <= precision <= 76 and (scale or 0) <= precision:
-                    return cls(name, precision, scale or 0)
-            elif name == "decimal":
-                return cls(name)  # numeric without limits, as Postgres has it
-        raise ValueError(f"{text!r} is not a type; the types are {', '.join(NAMES)}")
+        return _parsed(text)
 
     def __str__(self) -> str:
         if self.name == "decimal" and self.precision is not None:
@@ -96,3 +81,24 @@ class LogicalType:
         return core_schema.no_info_plain_validator_function(
             validate, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> LogicalType:
+    match = _TEXT.match(text)
+    if match:
+        name, first, second = match.group(1), match.group(2), match.group(3)
+        precision = int(first) if first is not None else None
+        scale = int(second) if second is not None else None
+        if name in _INTEGERS or name in _FLOATS or name in _PLAIN:
+            if precision is None:
+                return LogicalType(name)
+        elif name in _TIMED:
+            if scale is None and (precision is None or precision <= 9):
+                return LogicalType(name, 6 if precision is None else precision)
+        elif name == "decimal" and precision is not None:
+            if 1 <= precision <= 76 and (scale or 0) <= precision:
+                return LogicalType(name, precision, scale or 0)
+        elif name == "decimal":
+            return LogicalType(name)  # numeric without limits, as Postgres has it
+    raise ValueError(f"{text!r} is not a type; the types are {', '.join(NAMES)}")

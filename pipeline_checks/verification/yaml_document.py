@@ -16,8 +16,8 @@ _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
-class _Loader(yaml.SafeLoader):
-    """The safe loader, but dates stay text, as Dagster's loader leaves them."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader (that of libyaml where it is there), but dates stay text, as Dagster's loader leaves them."""
 
 
 _Loader.yaml_implicit_resolvers = {
