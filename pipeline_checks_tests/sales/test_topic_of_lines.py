@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline_checks.clients import kafka
-from pipeline_checks.clients.kafka_records import records_since
+from pipeline_checks.clients.kafka_records import header, records_since
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import CheckResult
 from pipeline_checks.pipelines.sales.flow.producer import main as produce
@@ -36,7 +36,7 @@ def brokers(stack_home: Path) -> str:
 @pytest.fixture
 def topic(brokers: str) -> Iterator[str]:
     """A topic that nobody else has."""
-    from confluent_kafka.admin import NewTopic
+    from confluent_kafka.cimpl import NewTopic
 
     name, admin = f"lines-{uuid.uuid4().hex[:8]}", kafka.admin(brokers)
     admin.create_topics([NewTopic(name, num_partitions=3, replication_factor=1)])[name].result(30)
@@ -67,8 +67,10 @@ def judged(pipeline: Pipeline) -> dict[str, CheckResult]:
     return {c.check: c for c in run_checks(pipeline, ["topic_sales_lines"], options=Options(deadline=10)).checks}
 
 
-def wrong(checks: dict[str, CheckResult]) -> dict[str, list[tuple[str, Any]]]:
-    found = {name: [(f.kind, f.key) for f in c.judgement.findings] for name, c in checks.items()}
+def wrong(checks: dict[str, CheckResult]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for name, c in checks.items():
+        found[name] = [(f.kind, f.key) for f in c.judgement.findings]
     return {name: findings for name, findings in found.items() if findings}
 
 
@@ -91,9 +93,10 @@ def test_records_that_a_careless_producer_sends_again_are_named(file: Path, topi
     writer = kafka.producer(brokers, enable_idempotence=False)
     for record in again:
         headers: Any = record.headers()
-        writer.produce(topic, value=record.value(), key=record.key(), partition=record.partition(), headers=headers)
+        partition: Any = record.partition()
+        writer.produce(topic, value=record.value(), key=record.key(), partition=partition, headers=headers)
     assert writer.flush(30) == 0
-    doubled = sorted(int(dict(r.headers() or ())["source_row_number"]) for r in again)
+    doubled = sorted(int(header(r, "source_row_number")) for r in again)
     found = wrong(judged(pipeline(file, topic)))
     keys = [("duplicate", {"source_file": "sales.csv", "source_row_number": n}) for n in doubled]
     assert found["duplicates"] == keys
