@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline_checks.clients.lake import iceberg_properties, translated
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 _HINT = "version-hint.text"
+_NUMBERED = re.compile(r"v(\d+)(?:\.gz)?\.metadata\.json")
 _FORMS = ("v{}.metadata.json", "v{}.gz.metadata.json")
 
 
@@ -40,11 +43,26 @@ def load_hadoop_table(warehouse: str, identifier: str) -> Table:
 def _newest(io: FileIO, folder: str) -> str | None:
     """Return the newest metadata file. The hint may be behind: it is written when the metadata is there already."""
     number = _hinted(io, f"{folder}/{_HINT}")
-    newest = None if number is None else _of(io, folder, number)
-    number = 0 if newest is None else number or 0
-    while (later := _of(io, folder, number + 1)) is not None:
+    if number is None or _of(io, folder, number) is None:
+        number = max(_listed(io, folder), default=0)
+    newest = _of(io, folder, number) if number else None
+    while newest is not None and (later := _of(io, folder, number + 1)) is not None:
         newest, number = later, number + 1
     return newest
+
+
+def _listed(io: FileIO, folder: str) -> Iterator[int]:
+    """Yield the numbers of the metadata files that are there; the oldest may have been removed."""
+    from pyarrow.fs import FileSelector
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    if not isinstance(io, PyArrowFileIO):
+        return
+    scheme, place, path = PyArrowFileIO.parse_location(folder)
+    for found in io.fs_by_scheme(scheme, place).get_file_info(FileSelector(path, allow_not_found=True)):
+        match = _NUMBERED.fullmatch(found.base_name)
+        if match is not None:
+            yield int(match[1])
 
 
 def _hinted(io: FileIO, path: str) -> int | None:

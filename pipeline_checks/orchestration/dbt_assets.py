@@ -6,6 +6,7 @@ checks hang on it, and materializing it runs dbt in place of waiting for the pip
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -44,7 +45,8 @@ def model_assets(pipeline: Pipeline) -> ModelAssets | None:
     @dbt_assets(manifest=manifest, name=f"dbt__{pipeline.name}", dagster_dbt_translator=_translator(pipeline))
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
         os.environ.update(models.environment())  # dbt runs as a process of its own, and inherits them
-        dbt = DbtCliResource(project_dir=os.fspath(models.project), profiles_dir=os.fspath(models.project))
+        project = os.fspath(models.project)
+        dbt = DbtCliResource(project_dir=project, profiles_dir=project, dbt_executable=_executable())
         target = home() / "dbt" / pipeline.name
         try:
             yield from _Commands(context, dbt, models, target, len(build.keys)).events()
@@ -91,6 +93,12 @@ class _Commands:
         yield from invocation.stream()
         if record is not None:
             record(invocation.get_artifact("run_results.json"))
+
+
+def _executable() -> str:
+    """dbt of this environment, which need not be activated."""
+    beside = Path(sys.executable).with_name("dbt")
+    return str(beside) if beside.exists() else "dbt"
 
 
 def _translator(pipeline: Pipeline) -> "DagsterDbtTranslator":

@@ -17,6 +17,8 @@ ICONS = {
     "consumer_group": {"kafka"},
     "model_file": {"scikitlearn"},
     "service": {"service"},
+    "warehouse_table": {"postgres", "table"},
+    "dbt_model": {"dbt", "postgres"},
 }
 """Kind of stage to the kinds by which the UI chooses icons."""
 

@@ -12,7 +12,8 @@ def render(document: Mapping[str, Any]) -> str:
     """Return the document of ``scenario --json`` as Markdown."""
     outcomes: Sequence[Mapping[str, Any]] = document["scenarios"]
     found = [o for o in outcomes if o["found_by"]]
-    unproved = [o for o in outcomes if not o["found_by"]]
+    repaired = [o for o in outcomes if o.get("recovery_seconds") is not None]
+    unproved = [o for o in outcomes if not o["found_by"] and o not in repaired]
     exact = sum(1 for o in outcomes if o["exact"])
     lines = [
         f"# Detection matrix of `{document['pipeline']}`",
@@ -36,6 +37,15 @@ def render(document: Mapping[str, Any]) -> str:
             "## Damage after which nothing may be found, and nothing passed that was not proved",
             "",
             *_table(("Fault", "At", "Verdicts", "Exact", "Seconds"), [_unproved(o) for o in unproved]),
+        ]
+    if repaired:
+        lines += [
+            "",
+            "## Faults of the running pipeline, repaired",
+            "",
+            "Recovery is counted from the repair until everything was caught up; nothing was lost or doubled.",
+            "",
+            *_table(("Fault", "What was seen", "Exact", "Recovery in seconds"), [_recovered(o) for o in repaired]),
         ]
     return "\n".join(lines) + "\n"
 
@@ -61,6 +71,11 @@ def _unproved(outcome: Mapping[str, Any]) -> tuple[str, ...]:
         exact,
         f"{outcome['seconds']:.2f}",
     )
+
+
+def _recovered(outcome: Mapping[str, Any]) -> tuple[str, ...]:
+    exact = "yes" if outcome["exact"] else "**no**"
+    return outcome["fault"], outcome["injury"].replace("|", "/"), exact, f"{outcome['recovery_seconds']:.1f}"
 
 
 def _listed(names: Sequence[str]) -> str:

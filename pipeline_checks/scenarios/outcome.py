@@ -19,7 +19,8 @@ class Outcome:
 
     ``differences`` are those to the expectation; ``found_by`` the checks that reported it, as stage and kind of check,
     ``blamed`` the stages they blame. ``keys_exact`` says that the reported keys are the expected ones. ``seconds`` are
-    those of doing the damage and of the checks of its stages.
+    those of doing the damage and of the checks of its stages. ``recovery_seconds`` are those from the repair until all
+    was caught up, of faults that measure it.
     """
 
     scenario: Scenario
@@ -31,6 +32,7 @@ class Outcome:
     keys: int = 0
     keys_exact: bool = False
     seconds: float = 0.0
+    recovery_seconds: float | None = None
 
     @property
     def exact(self) -> bool:
@@ -53,6 +55,7 @@ class Outcome:
             "keys": self.keys,
             "keys_exact": self.keys_exact,
             "seconds": round(self.seconds, 3),
+            **({} if self.recovery_seconds is None else {"recovery_seconds": round(self.recovery_seconds, 3)}),
         }
 
 

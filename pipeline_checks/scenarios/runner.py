@@ -168,6 +168,7 @@ class ScenarioRunner:
             differing = [*one.problems, *(d.text for d in found if _is_about(scenario, d))]
             differing += [f"elsewhere: {d.text}" for d in strays]
             outcome = judged(scenario, expected[scenario.name], checks, differing, injury.what, one.seconds)
+            outcome = replace(outcome, recovery_seconds=getattr(scenario.fault, "recovery_seconds", None))
             self._say(f"  {scenario.name}: {'exact' if outcome.exact else differing[0]}")
             outcomes.append(outcome)
         return outcomes

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_checks.model.errors import TerminalError
 
@@ -43,8 +43,7 @@ def records_of(content: bytes, declared: S3Files) -> FileRecords:
     try:
         if declared.format == "csv":
             return FileRecords(list(_csv_rows(content, declared)), are_texts=True)
-        rows = _parquet_rows(content) if declared.format == "parquet" else _avro_rows(content)
-        return FileRecords(list(enumerate(rows, 1)))
+        return FileRecords(list(enumerate(_ROWS[declared.format](content), 1)))
     except Exception as problem:  # the readers share no root of their errors
         said = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
         raise TerminalError(f"{declared.name}: a file is no {declared.format}: {said}.") from None
@@ -109,8 +108,24 @@ def _parquet_rows(content: bytes) -> list[dict[str, Any]]:
     return rows
 
 
+def _orc_rows(content: bytes) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    from pyarrow import orc
+
+    rows: list[dict[str, Any]] = orc.ORCFile(pa.BufferReader(content)).read().to_pylist()
+    return rows
+
+
 def _avro_rows(content: bytes) -> Iterator[dict[str, Any]]:
     from fastavro import reader
 
     for row in reader(io.BytesIO(content)):
         yield dict(row)  # type: ignore[arg-type]
+
+
+_ROWS: Final[dict[str, Callable[[bytes], Iterable[dict[str, Any]]]]] = {
+    "parquet": _parquet_rows,
+    "orc": _orc_rows,
+    "avro": _avro_rows,
+}
+"""Formats whose files have no lines."""

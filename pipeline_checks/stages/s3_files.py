@@ -20,8 +20,8 @@ class S3Files(StageDeclaration):
     What lies in a folder that is called as one of ``except_folders`` is left out.
 
     ``format`` says what a file is made of: a JSON object on each line, rows of CSV (with a line of names where
-    ``header`` says so), Parquet, or Avro. ``source_file`` and ``source_line`` are the columns in which a row has its
-    file and its line, counted from 1. Endpoint and keys are S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY.
+    ``header`` says so), Parquet, Avro or ORC. ``source_file`` and ``source_line`` are the columns in which a row has
+    its file and its line, counted from 1. Endpoint and keys are S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY.
     """
 
     kind: Literal["s3_files"] = "s3_files"
@@ -29,7 +29,7 @@ class S3Files(StageDeclaration):
     prefix: str = ""
     pattern: str = "*"
     except_folders: tuple[str, ...] = ()
-    format: Literal["json", "csv", "parquet", "avro"] = "json"
+    format: Literal["json", "csv", "parquet", "avro", "orc"] = "json"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     header: bool = True
     source_file: str = "source_file"

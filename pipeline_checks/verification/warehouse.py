@@ -109,15 +109,22 @@ def _of_table(pinned: PinnedWarehouse, origins: Sequence[Settled]) -> CoverageSt
     from pipeline_checks.stages.warehouse_state import Load
 
     told = pinned.told
-    wanted = next((s.position for s in origins if isinstance(s.position, VersionPosition)), None)
-    if wanted is None:
+    origin = next((s for s in origins if isinstance(s.position, VersionPosition)), None)
+    if origin is None or not isinstance(wanted := origin.position, VersionPosition):
         return CoverageState(True, 0.0, 1)
     if not isinstance(told, Load) or told.version is None:
         return CoverageState(False, None, 1, 0.0, f"no load is told of, its origin stands at version {wanted.version}")
     if told.version >= wanted.version:
         return CoverageState(True, 0.0, 1)
     reason = f"version {told.version} is loaded, its origin stands at {wanted.version}"
-    return CoverageState(False, _seconds_since(told.at), 1, 0.0, reason)
+    return CoverageState(False, _seconds_owed(origin, told.version), 1, 0.0, reason)
+
+
+def _seconds_owed(origin: Settled, loaded: int) -> float | None:
+    """How long ago the first version was committed that is not loaded; None where the log does not tell any more."""
+    commits = getattr(origin.pinned, "commits", None)
+    owed = [] if commits is None else [c.timestamp for c in commits() if int(c.version) > loaded]
+    return _seconds_since(min(owed)) if owed else None
 
 
 def _of_model(pinned: PinnedWarehouse, seen: Warehouse, within: Sequence[Settled]) -> CoverageState:

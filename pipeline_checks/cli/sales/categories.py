@@ -15,10 +15,10 @@ from pipeline_checks.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pipeline_checks.cli.sales.services import RunningPipeline
+    from pipeline_checks.faults.scenario import Scenario
     from pipeline_checks.pipelines.sales.flow.configuration.model import Configuration
     from pipeline_checks.pipelines.sales.running.outcome import RunOutcome
 
-DATA_FAULT_SUFFIX = "__csv_files"
 _BASELINE = "performance_baseline.json"
 
 
@@ -59,19 +59,28 @@ def pipeline_tests(
     return Category("pipeline", tuple(o.success for o in outcomes), path)
 
 
-def faults(stack: RunningPipeline, names: Sequence[str], file: Path) -> Category:
-    """Inject faults, all that the pipeline declares when none is named, and write what came of each."""
+def faults_named(names: Sequence[str]) -> list[Scenario]:
+    """Return the faults of these names, all when none is named; raises ConfigurationError when there is none of one."""
     from pipeline_checks.pipelines.parts import scenarios_of
-    from pipeline_checks.pipelines.sales.artifacts.reports import fault_report
-    from pipeline_checks.scenarios.runner import ScenarioRunner
+    from pipeline_checks.pipelines.sales.seed.scenarios import DATA_SETS, EDGE_FILES
+    from pipeline_checks.verification.discovery import load_pipeline
 
-    known = {s.name: s for s in scenarios_of(stack.pipeline) if not s.name.endswith(DATA_FAULT_SUFFIX)}
+    data_sets = {*DATA_SETS, EDGE_FILES}
+    known = {s.name: s for s in scenarios_of(load_pipeline("sales")) if s.fault.name not in data_sets}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigurationError(f"there is no fault {unknown[0]!r}.", next_step=f"There are: {', '.join(known)}.")
+    return [known[name] for name in names] or list(known.values())
+
+
+def faults(stack: RunningPipeline, chosen: Sequence[Scenario], file: Path) -> Category:
+    """Inject faults and write what came of each."""
+    from pipeline_checks.pipelines.sales.artifacts.reports import fault_report
+    from pipeline_checks.scenarios.runner import ScenarioRunner
+
     began = monotonic()
     _seed_when_empty()
-    outcomes = ScenarioRunner(stack.pipeline, progress).run([known[name] for name in names] or list(known.values()))
+    outcomes = ScenarioRunner(stack.pipeline, progress).run(chosen)
     for outcome in outcomes:
         what = "exact" if outcome.exact else outcome.differences[0]
         click.echo(f"{outcome.scenario.name}: {what} ({outcome.seconds:.1f} s)")

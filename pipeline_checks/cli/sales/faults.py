@@ -33,14 +33,14 @@ def command(
     Example:
       sales-faults --all --output reports/faults.json
     """
-    from pipeline_checks.cli.sales.categories import faults
+    from pipeline_checks.cli.sales.categories import faults, faults_named
     from pipeline_checks.cli.sales.services import running_services
 
     if not names and not everything:
         raise click.UsageError("name a fault by --scenario, or give --all")
-    configuration = configured(config, log_level)
+    configuration, chosen = configured(config, log_level), faults_named(names)
     with running_services(configuration, cleanup=not no_cleanup) as stack:
-        done = faults(stack, names, output or output_dir / "error_scenario_report.json")
+        done = faults(stack, chosen, output or output_dir / "error_scenario_report.json")
         stack.passed = all(done.passed)
     return exits.PASSED if stack.passed else exits.FAILED
 

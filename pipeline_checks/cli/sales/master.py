@@ -41,7 +41,7 @@ def command(
       sales-master --pipeline-only --record-count 1000 --output-dir reports
     """
     from pipeline_checks.cli.output import write_json
-    from pipeline_checks.cli.sales.categories import Category, benchmarks, faults, pipeline_tests
+    from pipeline_checks.cli.sales.categories import Category, benchmarks, faults, faults_named, pipeline_tests
     from pipeline_checks.cli.sales.services import running_services
     from pipeline_checks.model.clock import now
     from pipeline_checks.pipelines.sales.artifacts.reports import Call, master_report
@@ -58,7 +58,7 @@ def command(
         if tests:
             done.append(pipeline_tests(stack, tests, record_count, configuration, output_dir))
         if wanted[2]:
-            done.append(faults(stack, (), output_dir / "error_scenario_report.json"))
+            done.append(faults(stack, faults_named(()), output_dir / "error_scenario_report.json"))
         if wanted[3]:
             sizes = [s for s in SIZES if record_count is None or s <= record_count] or [record_count or SIZES[0]]
             done.append(benchmarks(sizes, output_dir))

@@ -15,6 +15,7 @@ from pipeline_checks.stack.service import Placement, Service
 
 NAME = "kafka"
 _CONTROLLER = "kafka_controller"
+_RELAYED, _RELAY = "kafka_relayed", "kafka_relay"
 _CLUSTER = "cGlwZWxpbmVfY2hlY2tzMQ"
 
 _BROKER = """\
@@ -22,11 +23,12 @@ _BROKER = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{address}:{controller}
-listeners=PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller}
-advertised.listeners=PLAINTEXT://{address}:{port}
+# Clients of RELAYED are told another port than the broker listens on: a relay between both can make the network bad.
+listeners=PLAINTEXT://{address}:{port},RELAYED://{address}:{relayed},CONTROLLER://{address}:{controller}
+advertised.listeners=PLAINTEXT://{address}:{port},RELAYED://{address}:{relay}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,RELAYED:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 # Topics are created by those who need them, with the partitions that they need.
 auto.create.topics.enable=false
@@ -72,19 +74,28 @@ LOGGING = """\
 
 @cache
 def kafka() -> Service:
-    """Return the service. Settings: ``KAFKA_BOOTSTRAP_SERVERS``."""
+    """Return the service.
+
+    Settings: ``KAFKA_BOOTSTRAP_SERVERS``; ``KAFKA_RELAY`` is where a relay may listen for clients, who reach the broker
+    at ``KAFKA_RELAYED`` by it and by nothing else.
+    """
     return Service(
         name=NAME,
         command=lambda placement: (*_java(placement, "-Xmx256m", "-Xms64m"), "kafka.Kafka", _properties(placement)),
-        ports=(NAME, _CONTROLLER),
+        ports=(NAME, _CONTROLLER, _RELAYED, _RELAY),
         needs=("KAFKA_BOOTSTRAP_SERVERS",),
-        settings=lambda placement: {"KAFKA_BOOTSTRAP_SERVERS": f"{ADDRESS}:{placement.ports[NAME]}"},
+        settings=_settings,
         prepare=_prepare,
         probe=lambda settings: probe_kafka(settings["KAFKA_BOOTSTRAP_SERVERS"]),
         jars=("kafka",),
         class_archive=NAME,
         stop_seconds=30,  # the first end also writes the class archive
     )
+
+
+def _settings(placement: Placement) -> dict[str, str]:
+    names = {"KAFKA_BOOTSTRAP_SERVERS": NAME, "KAFKA_RELAY": _RELAY, "KAFKA_RELAYED": _RELAYED}
+    return {name: f"{ADDRESS}:{placement.ports[port]}" for name, port in names.items()}
 
 
 def _properties(placement: Placement) -> str:
@@ -106,7 +117,12 @@ def _prepare(placement: Placement) -> None:
     data.mkdir(parents=True, exist_ok=True)
     replace_file(placement.folder / "log4j2.xml", LOGGING)
     text = _BROKER.format(
-        address=ADDRESS, port=placement.ports[NAME], controller=placement.ports[_CONTROLLER], data=data
+        address=ADDRESS,
+        port=placement.ports[NAME],
+        controller=placement.ports[_CONTROLLER],
+        relayed=placement.ports[_RELAYED],
+        relay=placement.ports[_RELAY],
+        data=data,
     )
     replace_file(placement.folder / "server.properties", text)
     if not (data / "meta.properties").exists():

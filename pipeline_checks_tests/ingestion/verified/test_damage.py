@@ -167,14 +167,20 @@ def running(**more: object) -> dict[str, object]:
     return {**base, "error_count": 0, "cluster_id": "c", **numbers, **more}
 
 
-DAMAGES = (
-    *(lose_rows, repeat_rows, load_again, change_value, add_stranger, drop_field, add_field, lose_mark),
-    *(mark_what_was_not_loaded, count_wrongly, read_fewer_bytes, claim_more, come_long_ago, die_while_running),
-    *(leave_half_done, give_up_quietly),
+USUAL = (
+    *(lose_rows, load_again, change_value, drop_field, lose_mark, mark_what_was_not_loaded, die_while_running),
+    give_up_quietly,
 )
+MORE = (
+    *(repeat_rows, add_stranger, add_field, count_wrongly, read_fewer_bytes, claim_more, come_long_ago),
+    leave_half_done,
+)
+"""Each of a sort of which another one is among the usual ones."""
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
+@pytest.mark.parametrize(
+    "damage", [*USUAL, *(pytest.param(d, marks=pytest.mark.soak) for d in MORE)], ids=lambda d: d.__name__
+)
 def test_each_damage_is_found_exactly(loaded: Loaded, damage: Callable[[Loaded], Found]) -> None:
     loaded.usual(2, 10)
     expected = damage(loaded)

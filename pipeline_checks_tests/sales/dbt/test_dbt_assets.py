@@ -14,7 +14,8 @@ from pipeline_checks.orchestration.benchmark_job import EVERY_NIGHT, benchmark_o
 from pipeline_checks.orchestration.dbt_assets import ModelAssets, model_assets
 from pipeline_checks.pipelines.sales.flow.transforming.manifest import FILE, parsed
 from pipeline_checks.verification.discovery import load_pipeline
-from pipeline_checks_tests.sales.dbt.warehouse import Warehouse, event, line, references
+from pipeline_checks_tests.sales.dbt.rows import event, line, references
+from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 MODELS = {

@@ -20,7 +20,8 @@ from pipeline_checks.clients.postgres import connect
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.sales.flow import dbt_runner
 from pipeline_checks.pipelines.sales.flow.transforming.loads import frozen
-from pipeline_checks_tests.sales.dbt.warehouse import Warehouse, event, line, references
+from pipeline_checks_tests.sales.dbt.rows import event, line, references
+from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 

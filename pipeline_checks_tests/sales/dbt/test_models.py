@@ -9,7 +9,8 @@ import pytest
 
 from pipeline_checks.pipelines.sales.flow.transforming.runs import Run
 from pipeline_checks.pipelines.sales.flow.transforming.transform import Transformation
-from pipeline_checks_tests.sales.dbt.warehouse import Warehouse, event, line, product, references, store
+from pipeline_checks_tests.sales.dbt.rows import event, line, product, references, store
+from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 

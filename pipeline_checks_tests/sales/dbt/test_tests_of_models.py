@@ -11,7 +11,8 @@ import pytest
 from pipeline_checks.pipelines.sales.flow.transforming.commands import Dbt
 from pipeline_checks.pipelines.sales.flow.transforming.transform import Transformation
 from pipeline_checks_tests.sales.dbt.planting import FACTS, INTEGRITY, as_tables, change_for, plant
-from pipeline_checks_tests.sales.dbt.warehouse import Warehouse, event, line, references
+from pipeline_checks_tests.sales.dbt.rows import event, line, references
+from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
 pytestmark = pytest.mark.stack
 

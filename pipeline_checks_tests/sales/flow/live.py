@@ -20,15 +20,13 @@ _SECONDS = 60
 class LiveEtl:
     """One process; ``settled`` waits until it has taken all that its topics hold."""
 
-    def __init__(self, place: Place, *options: str, module: str = "pipeline_checks.pipelines.sales.flow") -> None:
+    def __init__(self, place: Place) -> None:
         self.place = place
         with socket.socket() as chosen:
             chosen.bind(("127.0.0.1", 0))
             self.port = chosen.getsockname()[1]
         self.log: Path = place.folder / "etl.log"
-        self.process: subprocess.Popen[Any] = place.start(
-            "etl", *place.etl_options(), "--port", str(self.port), *options, module=module, log=self.log
-        )
+        self.process: subprocess.Popen[Any] = place.start("etl", *place.etl_options(), "--port", str(self.port))
 
     def ready(self) -> LiveEtl:
         """Wait until the queries run."""

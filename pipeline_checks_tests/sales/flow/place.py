@@ -25,10 +25,11 @@ from pipeline_checks.clients.postgres import connect
 from pipeline_checks.pipelines.sales.flow.prepare import create_topics
 
 _FLOW: Final = "pipeline_checks.pipelines.sales.flow"
-SECONDS: Final = 120
+DYING: Final = "pipeline_checks_tests.sales.flow.dying"
+SECONDS: Final = 240
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where one test's data lies; ``server`` is the URL of Postgres without a database."""
 
@@ -73,14 +74,13 @@ class Place:
             connection.execute(f"DROP DATABASE IF EXISTS sales_{self.name} WITH (FORCE)")  # type: ignore[arg-type]
 
     def start(
-        self, program: str, *arguments: str, module: str = _FLOW, log: Path | None = None
+        self, program: str, *arguments: str, module: str = _FLOW, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[Any]:
-        """Start a program of the flow."""
-        path = log or self.folder / f"{program}.log"
-        with path.open("ab") as output:
+        """Start a program of the flow; what it says goes into a file of its name."""
+        with (self.folder / f"{program}.log").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", f"{module}.{program}", *arguments],
-                env={**os.environ, **self.spark},
+                env={**os.environ, **self.spark, **(environment or {})},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

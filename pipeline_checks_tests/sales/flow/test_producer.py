@@ -13,12 +13,12 @@ import orjson
 import pytest
 
 from pipeline_checks.clients.kafka_records import header
-from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.sales.flow.tables import HEADINGS, LINE_FIELDS
 from pipeline_checks.pipelines.sales.seed import csv_file
 from pipeline_checks.pipelines.sales.seed.catalogue import products, write_reference
 from pipeline_checks.pipelines.sales.seed.generator import DataGenerationConfig, Generated, generate
-from pipeline_checks_tests.sales.flow.place import Place
+from pipeline_checks_tests.sales.flow.dying.arming import VARIABLE
+from pipeline_checks_tests.sales.flow.place import DYING, Place
 
 
 def written(place: Place, rows: int, name: str = "sales_0001.csv", seed: int = 1) -> tuple[Path, Generated]:
@@ -98,28 +98,23 @@ def test_a_missing_column_stops_before_anything_is_sent(place: Place) -> None:
     assert sum(place.ends().values()) == 0
 
 
-def kill_amid(place: Place, path: Path, messages: int) -> None:
-    """Start the producer and kill it when the topic holds so many messages."""
-    program = place.start("producer", *place.producer_options(path))
-    try:
-        Deadline(60).wait_until(
-            lambda: program.poll() is not None or sum(place.ends().values()) >= messages, every=0.01
-        )
-    finally:
-        program.send_signal(signal.SIGKILL)
-        program.wait()
+def killed_at(place: Place, path: Path, point: str) -> None:
+    """Run the producer until it kills itself."""
+    program = place.start("producer", *place.producer_options(path), module=DYING, environment={VARIABLE: point})
+    assert program.wait(60) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_producer_that_is_killed_goes_on_and_every_line_is_there_once(place: Place, kills: int) -> None:
-    path, made = written(place, 10_000 * max(1, kills // 4))
+    path, made = written(place, 12_000)
     random = Random(kills)
-    for number in range(1, kills + 1):
-        share = number / (kills + 2) + random.uniform(-0.2, 0.2) / kills
-        kill_amid(place, path, int(len(made.rows) * share))
+    for number in range(kills):
+        # Amid a chunk some lines have arrived and others not; before the second checkpoint all of one have.
+        killed_at(place, path, "checkpoints:2" if number == 1 else f"sends:{random.randint(1, 4000 // kills)}")
+    held = sum(place.ends().values())
     done = place.send(path)
     assert numbers(place) == Counter(range(1, len(made.rows) + 1))
-    assert done["sent"] + done["found"] > 0
+    assert 0 < done["sent"] < len(made.rows) and done["sent"] == len(made.rows) - held
 
 
 def test_a_file_that_changed_on_the_way_is_not_gone_on_with(place: Place) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from fastavro import parse_schema, writer
-from pyarrow import parquet
+from pyarrow import orc, parquet
 
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.stages.file_records import records_of
@@ -42,12 +42,13 @@ def test_csv_has_the_line_on_which_a_row_begins_and_texts() -> None:
     assert bare.records == [(1, {"_c0": "1", "_c1": "x"})]
 
 
-def test_parquet_and_avro_are_told_by_number() -> None:
-    table, avro = io.BytesIO(), io.BytesIO()
+def test_parquet_orc_and_avro_are_told_by_number() -> None:
+    table, columns, avro = io.BytesIO(), io.BytesIO(), io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(ROWS), table)
+    orc.write_table(pa.Table.from_pylist(ROWS), columns)
     fields = [{"name": "id", "type": "long"}, {"name": "name", "type": ["null", "string"]}]
     writer(avro, parse_schema({"type": "record", "name": "r", "fields": fields}), ROWS)
-    for format_, content in (("parquet", table), ("avro", avro)):
+    for format_, content in (("parquet", table), ("orc", columns), ("avro", avro)):
         assert records_of(content.getvalue(), declared(format=format_)).records == list(enumerate(ROWS, 1))
         with pytest.raises(TerminalError, match=f"no {format_}"):
             records_of(b"something else", declared(format=format_))

@@ -93,6 +93,10 @@ def fault_report(outcomes: Sequence[Mapping[str, Any]], generated_at: datetime, 
     for outcome in outcomes:
         by_target.setdefault(str(outcome["target"]), []).append(bool(outcome["exact"]))
     patterns = Counter(str(o["differences"][0]).partition(":")[0] for o in outcomes if o["differences"])
+    recovered: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        if outcome.get("recovery_seconds") is not None:
+            recovered.setdefault(str(outcome["fault"]), []).append(float(outcome["recovery_seconds"]))
     passed = [bool(o["exact"]) for o in outcomes]
     return {
         "report_metadata": {
@@ -105,11 +109,22 @@ def fault_report(outcomes: Sequence[Mapping[str, Any]], generated_at: datetime, 
             "total": len(passed),
             "passed": sum(passed),
             "failed": len(passed) - sum(passed),
+            "recovery_times": {fault: _spread(seconds) for fault, seconds in sorted(recovered.items())},
             "failure_patterns": dict(patterns),
             "component_reliability": {
                 target: {"scenarios": len(found), "passed": sum(found)} for target, found in sorted(by_target.items())
             },
         },
+    }
+
+
+def _spread(seconds: Sequence[float]) -> dict[str, Any]:
+    """Times from the repair until everything was caught up."""
+    return {
+        "avg": round(statistics.fmean(seconds), 3),
+        "min": round(min(seconds), 3),
+        "max": round(max(seconds), 3),
+        "sample_count": len(seconds),
     }
 
 

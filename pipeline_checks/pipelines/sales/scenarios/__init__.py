@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline_checks.faults.scenario import Scenario
 from pipeline_checks.pipelines.sales.scenarios.data_sets import data_sets
+from pipeline_checks.pipelines.sales.scenarios.errors.scenarios import errors
 from pipeline_checks.pipelines.sales.scenarios.files import files
 from pipeline_checks.pipelines.sales.scenarios.lake import lake
 from pipeline_checks.pipelines.sales.scenarios.warehouse import warehouse
@@ -11,4 +12,4 @@ from pipeline_checks.pipelines.sales.scenarios.warehouse import warehouse
 
 def scenarios() -> list[Scenario]:
     """Return all scenarios, in the order in which they are run."""
-    return [*lake(), *warehouse(), *files(), *data_sets()]
+    return [*lake(), *warehouse(), *files(), *errors(), *data_sets()]

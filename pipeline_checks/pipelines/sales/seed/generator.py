@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import count
 from math import pi, sin
 from random import Random
 from typing import Final
 
+from pipeline_checks.model.clock import now
 from pipeline_checks.pipelines.sales.flow.tables import HEADINGS
 from pipeline_checks.pipelines.sales.seed.catalogue import CENT, Product, products
 from pipeline_checks.pipelines.sales.seed.geography import PLACES, Place
@@ -62,7 +63,7 @@ class DataGenerationConfig:
     duplicate_rate: float = 0.01
     null_rate: float = 0.005
     first_order: int = 1
-    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    today: date = field(default_factory=lambda: now().date())
 
     @property
     def last_day(self) -> date:

@@ -33,7 +33,9 @@ def replace(writer: Writer, write: Write, old: Load, frame: Callable[[SparkSessi
         try:
             here = f"{target}.{quoted(f'branch_{branch}')}"
             if files:
-                session.sql(f"DELETE FROM {here} WHERE _file IN ({', '.join(map(literal, files))})").collect()
+                # Bare, the name of the file would be handed to Iceberg as a column of the table.
+                names = ", ".join(map(literal, files))
+                session.sql(f"DELETE FROM {here} WHERE concat(_file, '') IN ({names})").collect()
                 if _taken_out(writer.metadata(), branch) != old.records:
                     raise _refused(old, "its files hold other rows than it brought")
             append(frame(session), here, {**write.properties, REPLACES: str(old.snapshot_id)})

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pipeline_checks.pipelines.ingestion.flow.serving.responses import Refusal
 
 _REFUSALS: Final = {
+    "400": "the body cannot be read",
     "401": "the token is missing or not known",
     "404": "there is no such thing",
     "409": "not in this state",

@@ -82,7 +82,7 @@ class Feed:
         valid = valid.select(self.silver.schema.names)
         before = self._before(valid.select(key).unique()).select(valid.columns)
         new = valid.join(before, on=list(IDENTITY), how="anti") if before.height else valid
-        every = pl.concat([before.cast(dict(new.schema)), new]).sort(self._order, nulls_last=True)
+        every = pl.concat([before.cast(new.schema), new]).sort(self._order, nulls_last=True)
         first = every.unique(key, keep="first", maintain_order=True)
         losers = every.join(first, on=list(IDENTITY), how="anti")
         added = first.join(before, on=list(IDENTITY), how="anti") if before.height else first

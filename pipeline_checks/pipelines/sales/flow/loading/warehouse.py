@@ -136,7 +136,7 @@ class Warehouse:
         from psycopg import sql
 
         quoted = {n: sql.Identifier(column) for n, column in (identifiers or {}).items()}
-        whole = sql.SQL(statement).format(  # type: ignore[arg-type]
+        whole = sql.SQL(statement).format(
             table=sql.Identifier(self._schema, name), loads=sql.Identifier(self._schema, "loads"), **quoted
         )
         return self._connection.execute(whole, values or None).rowcount

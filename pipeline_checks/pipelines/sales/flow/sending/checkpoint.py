@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -34,7 +33,7 @@ class Checkpoint:
     """
 
     sha256: str
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run_id: str
     next_number: int = 1
     offsets: Ends = field(default_factory=dict)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -104,8 +105,7 @@ def _begin(source: Source, target: Target, file: Path, run_id: str | None) -> Ch
     """Return where to go on; a new sending is written down before its first record, so that a kill leaves its trace."""
     at = checkpoints.load(file)
     if at is None:
-        named = {"run_id": run_id} if run_id else {}
-        at = Checkpoint(source.sha256, offsets=ends(target.bootstrap, [target.topic]), **named)
+        at = Checkpoint(source.sha256, run_id or uuid.uuid4().hex, offsets=ends(target.bootstrap, [target.topic]))
         at.save(file)
         return at
     if at.sha256 != source.sha256:

@@ -115,14 +115,8 @@ def truth(plan: EventPlan) -> dict[str, Any]:
 
     An endless plan has none.
     """
-    reasons = dict(_DAMAGES)
     faults = plan.faults()
-    rejected = [
-        {"number": n, "fate": "duplicate" if k == DUPLICATE else "rejected", "reason": reasons.get(w, DUPLICATE)}
-        | ({"of": int(w)} if k == DUPLICATE else {"column": w})
-        for n, (k, w) in sorted(faults.items())
-        if k != "missing"
-    ]
+    rejected = [_rejected(n, k, w) for n, (k, w) in sorted(faults.items()) if k != "missing"]
     nulls = [{"number": n, "column": w} for n, (k, w) in sorted(faults.items()) if k == "missing"]
     duplicates = sum(r["fate"] == "duplicate" for r in rejected)
     count = plan.count or 0
@@ -134,6 +128,12 @@ def truth(plan: EventPlan) -> dict[str, Any]:
         "nulls": len(nulls),
     }
     return {"source_file": plan.name, "plan": asdict(plan), "counts": counts, "records": rejected, "nulls": nulls}
+
+
+def _rejected(number: int, kind: str, what: str) -> dict[str, Any]:
+    if kind == DUPLICATE:
+        return {"number": number, "fate": DUPLICATE, "reason": DUPLICATE, "of": int(what)}
+    return {"number": number, "fate": "rejected", "reason": dict(_DAMAGES)[what], "column": what}
 
 
 def _event(plan: EventPlan, catalogue: Catalogue, before: datetime, number: int) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Programs of the flow that kill themselves where they are told to."""
