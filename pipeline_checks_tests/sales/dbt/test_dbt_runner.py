@@ -23,7 +23,7 @@ from pipeline_checks.pipelines.sales.flow.transforming.loads import frozen
 from pipeline_checks_tests.sales.dbt.rows import event, line, references
 from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 PATIENCE = 180.0
 
