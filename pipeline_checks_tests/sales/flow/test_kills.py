@@ -19,7 +19,7 @@ from pipeline_checks.pipelines.sales.seed import csv_file
 from pipeline_checks.pipelines.sales.seed.generator import DataGenerationConfig, generate
 from pipeline_checks_tests.sales.flow.dying.arming import VARIABLE
 from pipeline_checks_tests.sales.flow.lake import lake_with
-from pipeline_checks_tests.sales.flow.place import DYING, Place, expected_fates
+from pipeline_checks_tests.sales.flow.place import DYING, SECONDS, Place, expected_fates
 
 
 def two_files(place: Place, rows: int) -> Counter[tuple[str, int, str]]:
@@ -47,10 +47,14 @@ def killed_etl(place: Place, point: str) -> None:
         jvms[:] = psutil.Process(program.pid).children(recursive=True) or jvms
         return False
 
-    assert Deadline(150).wait_until(ended, every=0.2) and program.returncode == -signal.SIGKILL
-    for jvm in jvms:
-        if jvm.is_running():
-            jvm.kill()
+    try:
+        assert Deadline(SECONDS).wait_until(ended, every=0.2), "it has not come so far"
+        assert program.returncode == -signal.SIGKILL
+    finally:
+        program.kill()
+        for jvm in jvms:
+            if jvm.is_running():
+                jvm.kill()
 
 
 POINTS = tuple(
@@ -61,6 +65,7 @@ POINTS = tuple(
 )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("points", [["sales_silver:before:2"], pytest.param(POINTS, marks=pytest.mark.soak)])
 def test_an_etl_that_is_killed_between_its_commits_loses_and_doubles_nothing(place: Place, points: list[str]) -> None:
     wanted = two_files(place, 150)
