@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format typecheck dev bench bench-large soak lock jars clean
+.PHONY: help setup run test unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -72,6 +72,14 @@ bench-large: $(STAMP) ## The same at ten million rows
 soak: $(STAMP) ## Repeat kills and clean runs many times
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
+# In an environment of its own: these packages are not among the locked ones, and nothing else needs them.
+snowflake: $(STAMP) ## Build and test the models of sales on an emulation of Snowflake
+	@test -x .venv-snowflake/bin/pytest || { $(BIN)/python -m venv .venv-snowflake && \
+	  .venv-snowflake/bin/python -m pip install --quiet --disable-pip-version-check pytest "dbt-core<1.12" \
+	  "dbt-snowflake>=1.9" "fakesnow>=0.12"; }
+	PYTHONPATH=. .venv-snowflake/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider \
+	  --confcutdir pipeline_checks_tests/sales/snowflake pipeline_checks_tests/sales/snowflake $(ARGS)
+
 jars: $(STAMP) ## Fetch the jars of the stack into the cache
 	$(BIN)/pipeline-checks jars fetch
 
@@ -83,5 +91,5 @@ lock: $(STAMP) ## Resolve the packages anew into requirements.lock and requireme
 
 clean: ## Stop the stack and remove everything that was made here
 	@if test -x $(BIN)/pipeline-checks; then $(BIN)/pipeline-checks down --purge || true; fi
-	rm -rf $(VENV) reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp_dagster_home_* *.egg-info
+	rm -rf $(VENV) .venv-snowflake reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp_dagster_home_* *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

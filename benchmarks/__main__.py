@@ -27,8 +27,10 @@ BENCHMARKS = {
     "churn": "churn:measure_churn",
     "market_data": "market_data:measure_market_data",
     "market_checks": "market_checks:measure_market_checks",
+    "ingestion": "ingestion:measure_ingestion",
     "sales": "sales:measure_sales",
     "sales_ledger": "sales_ledger:measure_sales_ledger",
+    "ingestion_known": "ingestion_known:measure_ingestion_known",
 }
 """What `make bench` measures: about a quarter of an hour on two quiet cores."""
 LARGE = {

@@ -66,7 +66,7 @@ def read_both() -> int:
         scan = open_delta(f"{setting('SALES_DELTA_PATH')}/{table}").to_pyarrow_dataset().scanner()
         with duckdb.connect() as connection:
             connection.register("rows", scan.to_reader())
-            found += connection.execute("SELECT * FROM rows").to_arrow_table().num_rows
+            found += connection.sql("SELECT * FROM rows").to_arrow_table().num_rows
     return found
 
 

@@ -55,7 +55,12 @@ class ServedLoadsCheck:
 
 
 def _runs(evidence: Evidence, facts: LoadFacts, served: Loads) -> Iterator[Finding]:
-    for name, expected, seen in _differing(facts, served, lambda loads: loads.runs, lambda run: run.id, _run):
+    since = served.runs_since
+
+    def told(loads: Loads) -> Sequence[LoadRun]:
+        return [run for run in loads.runs if since is None or run.started_at >= since]
+
+    for name, expected, seen in _differing(facts, served, told, lambda run: run.id, _run):
         message = f"the API tells of the run {name} {_said(expected, seen)}"
         yield of_run(evidence, _kind(expected, seen), name, "run", message, expected, seen)
 

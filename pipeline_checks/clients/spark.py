@@ -17,7 +17,7 @@ _EXTENSIONS = (
 )
 
 
-def session_settings(*, lakes: bool = False, memory: str | None = None) -> dict[str, str]:
+def session_settings(*, lakes: bool = False, memory: str | None = None, throughput: bool = False) -> dict[str, str]:
     """Return the settings of a local session.
 
     Parameters
@@ -26,6 +26,8 @@ def session_settings(*, lakes: bool = False, memory: str | None = None) -> dict[
         Whether the session itself reads or writes Delta and Iceberg tables; it starts slower then.
     memory:
         Heap of the JVM, ``SPARK_DRIVER_MEMORY`` or ``1g`` by default.
+    throughput:
+        Whether Spark itself computes much: its code is then compiled for speed, and the first batches take longer.
 
     Raises ConfigurationError when ``PIPELINE_CHECKS_SPARK_JARS`` names no folder with jars.
     """
@@ -41,7 +43,7 @@ def session_settings(*, lakes: bool = False, memory: str | None = None) -> dict[
         "spark.driver.extraClassPath": f"{jars}/*",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": " ".join(_java_options()),
+        "spark.driver.extraJavaOptions": " ".join(_java_options(throughput)),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(home() / "spark"),
@@ -64,10 +66,12 @@ def lake_settings() -> dict[str, str]:
     }
 
 
-def _java_options() -> list[str]:
+def _java_options(throughput: bool) -> list[str]:
     # The stack of 4 MB: one stream thread overflowed the default at its stop. C1 alone halves the time to the first
     # batch, and what this JVM runs all day is small.
-    options = ["-Duser.timezone=UTC", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss4m", "-XX:-UsePerfData"]
+    options = ["-Duser.timezone=UTC", "-XX:+UseSerialGC", "-Xss4m", "-XX:-UsePerfData"]
+    if not throughput:
+        options.append("-XX:TieredStopAtLevel=1")
     # The stack says here which archive of classes to use, or to make when the JVM ends.
     return [*options, *setting("PIPELINE_CHECKS_SPARK_JVM_FLAGS", "").split()]
 

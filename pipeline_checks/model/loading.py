@@ -128,7 +128,8 @@ class Loads:
     """Everything that one place tells of an ingestion, at one moment.
 
     ``run_files`` is None where the place does not tell them. ``refreshed_at`` is when the table was dropped last.
-    ``start`` is the moment before which objects are not to be loaded.
+    ``start`` is the moment before which objects are not to be loaded; ``runs_since`` is where what is told of runs
+    begins, None where all of them are told. ``preview`` are the numbers of what a refresh would do.
     """
 
     ingestion_id: str
@@ -140,6 +141,7 @@ class Loads:
     schemas: tuple[SchemaChange, ...] = ()
     refreshed_at: datetime | None = None
     start: datetime | None = None
+    runs_since: datetime | None = None
     preview: Mapping[str, int] | None = None
 
     def loaded(self) -> tuple[FileLoad, ...]:

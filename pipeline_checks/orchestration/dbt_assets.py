@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from pipeline_checks.orchestration.names import asset_key
 from pipeline_checks.pipelines.dbt_models import DbtModels, dbt_models_of
 
 if TYPE_CHECKING:
-    from dagster_dbt import DagsterDbtTranslator
+    from dagster_dbt import DagsterDbtTranslator, DbtCliResource
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,14 @@ def model_assets(pipeline: Pipeline) -> ModelAssets | None:
     models = dbt_models_of(pipeline)
     if models is None or find_spec("dagster_dbt") is None or find_spec("dbt") is None:
         return None
-    from dagster_dbt import DbtCliResource, dbt_assets
+    from dagster_dbt import dbt_assets
 
     manifest = json.loads(models.manifest.read_bytes())
 
     @dbt_assets(manifest=manifest, name=f"dbt__{pipeline.name}", dagster_dbt_translator=_translator(pipeline))
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
         os.environ.update(models.environment())  # dbt runs as a process of its own, and inherits them
-        project = os.fspath(models.project)
-        dbt = DbtCliResource(project_dir=project, profiles_dir=project, dbt_executable=_executable())
+        dbt = _resource(os.fspath(models.project))
         target = home() / "dbt" / pipeline.name
         try:
             yield from _Commands(context, dbt, models, target, len(build.keys)).events()
@@ -87,12 +87,27 @@ class _Commands:
             yield from self._run("test", record)
 
     def _run(self, command: str, record: Any) -> Iterator[Any]:
-        folder = self.target / f"{self.context.run_id[:8]}-{command}"
         # A test that found something is a verdict of its check, not the end of the op.
-        invocation = self.dbt.cli([command], context=self.context, target_path=folder, raise_on_error=command != "test")
+        # One folder for all commands, in which dbt finds the project parsed.
+        arguments = {"context": self.context, "target_path": self.target, "raise_on_error": command != "test"}
+        invocation = self.dbt.cli([command], **arguments)
         yield from invocation.stream()
         if record is not None:
             record(invocation.get_artifact("run_results.json"))
+
+
+def _resource(project: str) -> "DbtCliResource":
+    from dagster_dbt import DbtCliResource
+    from packaging.version import Version, parse
+
+    class Dbt(DbtCliResource):
+        """Knows its version without `dbt --version`, which asks a registry for newer ones."""
+
+        @property
+        def _cli_version(self) -> Version:
+            return parse(version("dbt-core"))
+
+    return Dbt(project_dir=project, profiles_dir=project, dbt_executable=_executable())
 
 
 def _executable() -> str:

@@ -38,6 +38,7 @@ def ask_loads(api: ApiClient, declared: LoadApi, name: str, asked_at: datetime) 
         taken_at=asked_at,
         runs=tuple(sorted(runs, key=lambda run: (run.started_at, run.id))),
         files=tuple(sorted(map(file_of, _files(api, f"{place}/processed-files")), key=lambda file: file.version)),
+        runs_since=min(run.started_at for run in runs) if len(runs) == _RUNS else None,
         schema_version=int((found[0].get("metadata") or found[0]).get("schema_version") or 1),
         schemas=tuple(schemas),
         preview=_preview(api, f"{place}/refresh/full") if declared.view == "table" else None,

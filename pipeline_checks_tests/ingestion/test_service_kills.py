@@ -68,6 +68,29 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert {f["status"] for f in api.files()} == {"SUCCESS"}
 
 
+def test_a_worker_that_stood_still_writes_nothing_twice(
+    api: Api, place: Place, ingestion_stack: RunningStack, spark: SparkSession
+) -> None:
+    place.put_batches(*range(FILES), count=ROWS)
+    run_id = api.of("POST", "/run", 202)["run_id"]
+    assert Deadline(90).wait_until(lambda: bool(api.files(status="PROCESSING")), every=0.005)
+    worker = psutil.Process(ingestion_stack.state("ingestion_worker").pid)
+    worker.suspend()
+    try:
+        # The lease expires; whoever asks for a run finds that, and the other worker would begin at once.
+        def accepted() -> str | None:
+            answer = api.http.post(f"/ingestions/{api.id}/run")
+            return str(answer.json()["run_id"]) if answer.status_code == 202 else None
+
+        following = Deadline(60).wait_until(accepted)
+    finally:
+        worker.resume()
+    assert following is not None
+    assert api.of("GET", f"/runs/{run_id}")["errors"][-1]["error_type"] == "LEASE_EXPIRED"
+    brought_to_its_end(api, following)
+    whole(LakeTable(spark, place))
+
+
 def test_an_api_that_is_killed_takes_no_run_with_it(
     api: Api, place: Place, ingestion_stack: RunningStack, spark: SparkSession
 ) -> None:

@@ -51,6 +51,7 @@ def test_three_files_are_loaded_once_each(api: Api, place: Place, spark: SparkSe
     assert ingestion["metadata"]["last_run_id"] == run["id"]
     assert ingestion["metadata"]["last_run_time"] == run["ended_at"]
     assert ingestion["metadata"]["schema_version"] == 1
+    assert ingestion["metadata"]["estimated_monthly_cost"] == 0.0  # no schedule, and less than a cent to store
     assert api.of("GET", "/schema-versions") == []
 
 

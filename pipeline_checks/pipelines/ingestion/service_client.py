@@ -47,7 +47,7 @@ class IngestionClient:
     def made(self) -> str:
         """Return the id of the ingestion, which is made unless it is there."""
         if self._id is None:
-            found = self.find() or self.ask("POST", _BASE, self._declared())
+            found = self.find() or self.ask("POST", _BASE, self.declaration())
             self._id = str(found["id"])
         return self._id
 
@@ -95,7 +95,8 @@ class IngestionClient:
         found: dict[str, Any] = self.ask("GET", f"{_BASE}/{self.made()}/runs/{run}")
         return None if found["status"] == "running" else found
 
-    def _declared(self) -> dict[str, Any]:
+    def declaration(self) -> dict[str, Any]:
+        """Return what the ingestion is made with."""
         return {
             "name": self._name,
             "cluster_id": CLUSTER,

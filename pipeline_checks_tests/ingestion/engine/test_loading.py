@@ -106,5 +106,5 @@ def test_bytes_are_those_of_the_objects(three: Runs) -> None:
         f"s3://{place.bucket}/{item['Key']}": item["Size"] for item in listed
     }
     bucket, prefix = split_path(three.loading.state.location)
-    data = client(place.store).list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/data/")["Contents"]  # type: ignore[attr-defined]
+    data = client(place.store).list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/data/")["Contents"]
     assert sum(item["Size"] for item in data) == sum(one.bytes_written for one in three.runs[2].loaded.values())

@@ -113,3 +113,18 @@ def test_a_new_file_waits_and_a_failed_one_is_told(own: Own) -> None:
     assert found(result) == set()
     told = verdicts(result)
     assert told == {"source_objects.manifest": "WARN", "ingestion_metadata.discovery": "WARN"}
+
+
+@pytest.mark.soak
+def test_lines_that_were_put_aside_are_neither_missed_nor_loaded(own: Own) -> None:
+    declaration = own.service.declaration()
+    declaration["format"]["bad_records"] = "quarantine"
+    own.service.ask("POST", "/api/v1/ingestions", declaration)
+    own.put(0)
+    lines = batch(1, EACH).split(b"\n")
+    lines[41] = b'{"id": broken'
+    own.store.write(setting("INGESTION_SOURCE_BUCKET"), f"{own.prefix}batch_1.json", b"\n".join(lines))
+    assert own.service.run()["metrics"]["records_ingested"] == 2 * EACH - 1
+    result = own.check()
+    assert (found(result), verdicts(result)) == (set(), {"source_objects.manifest": "WARN"})
+    assert rows_of(result) == 2 * EACH - 1

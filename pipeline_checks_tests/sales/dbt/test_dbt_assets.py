@@ -17,7 +17,7 @@ from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.sales.dbt.rows import event, line, references
 from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 MODELS = {
     *("stg_sales_batch", "stg_sales_raw", "stg_products", "stg_stores"),
     *("int_sales_unified", "int_product_scd2", "int_store_scd2", "int_date_spine"),

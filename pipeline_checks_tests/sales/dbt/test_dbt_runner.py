@@ -17,13 +17,14 @@ import psycopg
 import pytest
 
 from pipeline_checks.clients.postgres import connect
-from pipeline_checks.model.clock import Deadline
+from pipeline_checks.model.clock import Deadline, now
 from pipeline_checks.pipelines.sales.flow import dbt_runner
-from pipeline_checks.pipelines.sales.flow.transforming.loads import frozen
+from pipeline_checks.pipelines.sales.flow.transforming.loads import Loads, frozen
+from pipeline_checks.pipelines.sales.flow.transforming.runs import Run, covered_load, prepare_tables, record
 from pipeline_checks_tests.sales.dbt.rows import event, line, references
 from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 PATIENCE = 180.0
 
@@ -80,7 +81,7 @@ def test_it_runs_when_something_was_loaded_and_ends_when_told(
     later = warehouse.insert("sales_batch_raw", [line(n) for n in range(20, 25)])
     second = _health(url, lambda h: h["covered_load"] == later and h["idle"])
     assert warehouse.count("marts.fact_sales") == 35
-    assert second["last_run"]["seconds"] < first["last_run"]["seconds"] + 5
+    assert second["last_run"]["run_id"] != first["last_run"]["run_id"]
     metrics = httpx.get(f"{url}/metrics", timeout=5).text
     assert 'sales_dbt_runs_total{outcome="error"} 0.0' in metrics
     assert f"sales_dbt_covered_load {float(later)}" in metrics
@@ -148,3 +149,28 @@ def test_a_model_that_cannot_be_built_is_recorded_and_covers_nothing(
     [(built, success, error)] = fresh.rows("SELECT built, success, error FROM marts.dbt_runs")
     assert (built, success) == (False, False)
     assert "total_price" in error
+
+
+def test_a_run_whose_tests_could_not_be_asked_is_made_again(make_warehouse: Callable[[], Warehouse]) -> None:
+    fresh = make_warehouse()
+    last = fresh.insert("product_raw", [])
+    with connect(fresh.url) as connection:
+        prepare_tables(connection)
+        assert covered_load(connection) == 0
+        for error, covered in (("test x: server closed the connection", 0), (None, last)):
+            done = Run(
+                run_id=str(error),
+                started_at=now(),
+                finished_at=now(),
+                seconds=1.0,
+                built=True,
+                success=error is None,
+                loads=Loads(last, {}),
+                models=15,
+                tests=(),
+                failed_tests=0,
+                error=error,
+                commands=(),
+            )
+            record(connection, done)
+            assert covered_load(connection) == covered

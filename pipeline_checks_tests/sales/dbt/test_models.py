@@ -12,7 +12,7 @@ from pipeline_checks.pipelines.sales.flow.transforming.transform import Transfor
 from pipeline_checks_tests.sales.dbt.rows import event, line, product, references, store
 from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 LINES, EVENTS = 120, 60
 MODELS = 15

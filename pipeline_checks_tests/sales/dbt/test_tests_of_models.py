@@ -14,7 +14,7 @@ from pipeline_checks_tests.sales.dbt.planting import FACTS, INTEGRITY, as_tables
 from pipeline_checks_tests.sales.dbt.rows import event, line, references
 from pipeline_checks_tests.sales.dbt.warehouse import Warehouse
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import httpx
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks_tests.sales.flow.place import Place
 
-_START_SECONDS = 150
-_SECONDS = 60
+_START_SECONDS = 240
+_SECONDS = 120
 
 
 class LiveEtl:

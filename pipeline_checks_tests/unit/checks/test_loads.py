@@ -195,6 +195,7 @@ def test_what_is_wrong_is_told(kind: str, facts: LoadFacts, expected: set[tuple[
         ("loads", replace(FACTS, source=(replace(FILE, records=7, malformed_total=2),), ledger=replace(
             LEDGER, files=(replace(LOAD, quarantined=2),)))),
         ("served_loads", replace(FACTS, served=replace(LEDGER, files=()), later=replace(LEDGER, files=()))),
+        ("served_loads", replace(FACTS, served=replace(LEDGER, runs=(), runs_since=NOW))),
     ],
 )  # fmt: skip
 def test_what_is_in_order_is_no_finding(kind: str, facts: LoadFacts) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from croniter import croniter
-from croniter.croniter import CroniterError
+from croniter import croniter  # type: ignore[import-untyped]
+from croniter.croniter import CroniterError  # type: ignore[import-untyped]
 
 CUSTOM: Final = "custom"
 FREQUENCIES: Final = ("hourly", "daily", "weekly", "monthly", CUSTOM)

@@ -137,7 +137,7 @@ def load() -> Settings:
     """Return the settings; raises ConfigurationError naming each variable that is wrong or missing."""
     refuse_unknown()
     try:
-        return Settings()  # type: ignore[call-arg]  # what has no default comes from the environment
+        return Settings()
     except ValidationError as problem:
         told = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}"

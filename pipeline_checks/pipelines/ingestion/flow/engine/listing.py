@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.pipelines.ingestion.flow.engine.errors import EngineError
@@ -18,8 +19,9 @@ _MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchVersion"}
 _CHANGED = {"412", "PreconditionFailed"}
 
 
+@lru_cache(maxsize=32)
 def client(store: Store) -> BaseClient:
-    """Return boto3's client of a store, with few seconds and few attempts to connect."""
+    """Return boto3's client of a store, with few seconds and few attempts to connect; threads may share it."""
     import boto3
     from botocore.config import Config
 

@@ -12,7 +12,7 @@ from pipeline_checks.pipelines.ingestion.flow.engine.reading import literal
 from pipeline_checks.pipelines.ingestion.flow.engine.sessions import rows
 from pipeline_checks.pipelines.ingestion.flow.engine.table_state import REPLACES, Metadata
 from pipeline_checks.pipelines.ingestion.flow.engine.type_names import quoted
-from pipeline_checks.pipelines.ingestion.flow.engine.writing import Write, Writer, append, loaded, table_sql
+from pipeline_checks.pipelines.ingestion.flow.engine.writing import STAGE, Write, Writer, append, loaded, table_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -26,6 +26,7 @@ def replace(writer: Writer, write: Write, old: Load, frame: Callable[[SparkSessi
     branch, target = f"replace_{write.name}", table_sql(writer.table)
     drop = f"ALTER TABLE {target} DROP BRANCH IF EXISTS {quoted(branch)}"
     with writer.sessions.asking(f"replacing {old.path} in {writer.table}") as session:
+        session.conf.unset(STAGE)
         files = _files_of(session, writer, old)
         head = writer.metadata().state.snapshot_id
         session.sql(drop).collect()

@@ -105,8 +105,8 @@ def _newest(store: Any, bucket: str, prefix: str) -> str | None:
 def parse_metadata(document: Mapping[str, Any], place: str) -> Metadata:
     """Return what a metadata document says; ``place`` is where it was read."""
     snapshots = {int(s["snapshot-id"]): s for s in document.get("snapshots", ())}
-    current = document.get("current-snapshot-id")
-    current = None if current in (None, -1) else int(current)
+    head: int | None = document.get("current-snapshot-id")
+    current = None if head == -1 else head
     lineage = list(_lineage(snapshots, current))
     summaries = {number: dict(s.get("summary", {})) for number, s in snapshots.items()}
     made_at = {n: datetime.fromtimestamp(s["timestamp-ms"] / 1000, UTC) for n, s in snapshots.items()}

@@ -32,7 +32,8 @@ from pipeline_checks.pipelines.ingestion.flow.engine.type_names import quoted
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_STAGE: Final = "spark.wap.id"
+STAGE: Final = "spark.wap.id"
+"""The setting that makes an append a staged one."""
 _ATTEMPTS: Final = 5
 _TWICE: Final = (
     "DuplicateWAPCommitException",
@@ -166,11 +167,9 @@ class Writer:
 
     def _stage(self, write: Write, frame: Callable[[SparkSession], DataFrame]) -> None:
         with self.sessions.asking(f"writing {write.file.path}") as session:
-            session.conf.set(_STAGE, write.name)
-            try:
-                append(frame(session), table_sql(self.table), write.properties)
-            finally:
-                session.conf.unset(_STAGE)
+            # It stays until the next file: only appends read it, and a branch is written to without it.
+            session.conf.set(STAGE, write.name)
+            append(frame(session), table_sql(self.table), write.properties)
 
     def check(self, write: Write, summary: Mapping[str, str]) -> None:
         """Look at what was staged, before it is published; raises EngineError where it is not what was listed."""

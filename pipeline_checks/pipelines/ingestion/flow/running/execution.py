@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.pipelines.ingestion.flow.cost import ASSUMED_DBUS, BYTES_PER_GB, Prices, Volume, monthly_cost
 from pipeline_checks.pipelines.ingestion.flow.credentials import Vault
 from pipeline_checks.pipelines.ingestion.flow.engine.engine import Engine
 from pipeline_checks.pipelines.ingestion.flow.engine.errors import EngineError
@@ -115,11 +116,22 @@ class Execution:
             run = hold(session, claimed.run_id, claimed.worker_id)
             decision = self._decided(claimed, listed, records.known_files(session, run.ingestion_id))
             run.files_discovered, run.files_skipped = len(listed), decision.skipped
+            session.get_one(Ingestion, run.ingestion_id).estimated_monthly_cost = self._monthly(claimed, listed)
             records.seen_again(session, decision.moved)
             for file_id, task in records.discovered(session, run.ingestion_id, run.id, decision.report):
                 records.processing(session, run.id, file_id, task)
                 records.failed(session, run.id, file_id, CHANGED, _told_of_change(task))
             return records.discovered(session, run.ingestion_id, run.id, decision.load)
+
+    def _monthly(self, claimed: Claimed, listed: list[FileVersion]) -> float:
+        """Return what the ingestion costs a month by what was found, in USD."""
+        settings, row = self._settings, claimed.ingestion
+        cluster = settings.clusters.get(row.cluster_id)
+        dbus = cluster.dbus if cluster is not None else ASSUMED_DBUS
+        rate = cluster.rate if cluster is not None and cluster.rate is not None else settings.cost_per_dbu_hour
+        prices = Prices(rate, settings.storage_cost_per_gb, settings.list_operation_cost_per_1000)
+        volume = Volume(len(listed), sum(f.size for f in listed) / BYTES_PER_GB, dbus, measured=True)
+        return monthly_cost(volume, row.format_type, row.schedule_frequency, prices).total_monthly
 
     def _decided(self, claimed: Claimed, listed: list[FileVersion], known: list[Known]) -> Decision:
         return decide(listed, known, on_change=claimed.ingestion.on_change, run_id=claimed.run_id, only=claimed.only)

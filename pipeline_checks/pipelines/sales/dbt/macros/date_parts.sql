@@ -27,4 +27,4 @@
 
 {% macro utc_midnight(day) -%}{{ return(adapter.dispatch('utc_midnight', 'sales')(day)) }}{%- endmacro %}
 {% macro default__utc_midnight(day) -%} cast({{ day }} as timestamp) at time zone 'UTC' {%- endmacro %}
-{% macro snowflake__utc_midnight(day) -%} cast(to_char({{ day }}, 'YYYY-MM-DD') || ' 00:00:00 +0000' as timestamp_tz) {%- endmacro %}
+{% macro snowflake__utc_midnight(day) -%} cast(cast({{ day }} as varchar) || ' 00:00:00+00:00' as timestamp_tz) {%- endmacro %}

@@ -9,10 +9,10 @@
 {%- endmacro %}
 
 {% macro snowflake__days(first, last) -%}
-    select {{ first }} + cast(number as integer) as day
+    select cast(dateadd(day, number, {{ first }}) as date) as day
     from (
         select row_number() over (order by seq4()) - 1 as number
         from table(generator(rowcount => 36525))
     ) as numbers
-    where {{ first }} + cast(number as integer) <= {{ last }}
+    where cast(dateadd(day, number, {{ first }}) as date) <= {{ last }}
 {%- endmacro %}

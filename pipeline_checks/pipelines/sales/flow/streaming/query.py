@@ -17,6 +17,7 @@ import orjson
 import polars as pl
 
 from pipeline_checks.clients.kafka import admin, translated
+from pipeline_checks.clients.settings import setting
 from pipeline_checks.clients.spark import end, session, session_settings
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TransientError
@@ -247,8 +248,8 @@ class Etl:
 
 
 def etl_settings() -> dict[str, str]:
-    """Return the settings of the session that the queries run in."""
-    return {**session_settings(), **_SPARK}
+    """Return the settings of the session that the queries run in; ``SALES_ETL_FAST_START`` is for a short life."""
+    return {**session_settings(throughput=not setting("SALES_ETL_FAST_START", "")), **_SPARK}
 
 
 def _reached(topic: str, judged: pl.DataFrame) -> Covers:

@@ -1,4 +1,4 @@
-"""What dbt made of the project, kept beside it: ``python -m pipeline_checks.pipelines.sales.flow.transforming.manifest``.
+"""What dbt made of the project, kept beside it; ``python -m`` of this module writes it anew.
 
 Who shows the models need not parse the project for that, nor reach a warehouse. Only what tells models, tests and
 sources apart is kept: neither paths of a machine nor the macros of dbt itself.

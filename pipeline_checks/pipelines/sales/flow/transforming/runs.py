@@ -86,8 +86,10 @@ def prepare_tables(connection: psycopg.Connection[Any]) -> None:
 
 
 def covered_load(connection: psycopg.Connection[Any]) -> int:
-    """Return the newest load that the marts hold, 0 before the first run."""
-    row = connection.execute("SELECT coalesce(max(load_id), 0) FROM marts.dbt_runs WHERE built").fetchone()
+    """Return the newest load that the marts hold and that the tests have judged, 0 before the first run."""
+    row = connection.execute(
+        "SELECT coalesce(max(load_id), 0) FROM marts.dbt_runs WHERE built AND error IS NULL"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 

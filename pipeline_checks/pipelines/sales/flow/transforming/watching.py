@@ -61,8 +61,8 @@ class Watch:
                 self.stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            if done is not None and not done.built:
-                _log.error("run %s did not build the models; tried again in %.0f s: %s", done.run_id, pause, done.error)
+            if done is not None and done.error is not None:
+                _log.error("run %s did not come to its end; again in %.0f s: %s", done.run_id, pause, done.error)
                 self.stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
@@ -84,7 +84,7 @@ class Watch:
         finally:
             self._running = False
         self._last, self._problem = done, done.error or ""
-        if done.built:
+        if done.error is None:
             self._covered = done.loads.load_id
         self.metrics.count(done)
         self.metrics.loads(max(self._newest, self._covered), self._covered)

@@ -81,7 +81,7 @@ def test_bad_lines_lie_beside_the_source_and_are_no_source() -> None:
 def test_errors_of_the_store_are_told_apart(code: str, of_a_file: bool, becomes: str) -> None:
     from botocore.exceptions import ClientError
 
-    problem = ClientError({"Error": {"Code": code}}, "GetObject")  # type: ignore[arg-type]
+    problem = ClientError({"Error": {"Code": code}}, "GetObject")
     assert refusal(problem, FILE if of_a_file else None, "s3://landing").error_type == becomes
 
 

@@ -26,7 +26,7 @@ scored as (
         discount_rate,
         discount_amount,
         net_amount,
-        coalesce(profit, round(net_amount * 0.15, 2)) as estimated_profit,
+        coalesce(profit, {{ money('net_amount * 0.15') }}) as estimated_profit,
         profit is null as is_profit_estimated,
         sale_date,
         sale_timestamp,

@@ -24,7 +24,7 @@ shaped as (
         upper(country) as country,
         cast('{{ var("direct_store") }}' as varchar) as store_id,
         cast(quantity as bigint) as quantity,
-        round(sales / nullif(1 - discount, 0), 2) as gross_amount,
+        {{ money('sales / nullif(1 - discount, 0)') }} as gross_amount,
         discount as discount_rate,
         sales as net_amount,
         profit,

@@ -135,19 +135,6 @@ def test_every_refusal_has_a_code(http: TestClient) -> None:
     assert (broken.status_code, broken.json()["error_code"]) == (422, "VALIDATION_ERROR")
 
 
-def test_health_tells_what_is_away(http: TestClient) -> None:
-    answer = http.get("/health")
-    assert answer.status_code == 503
-    assert answer.json() == {
-        "status": "unhealthy",
-        "database": "disconnected",
-        "storage": "disconnected",
-        "spark": "disconnected",
-        "scheduler": "stopped",
-    }
-    assert http.get("/").json()["status"] == "running"
-
-
 def test_costs_are_assumed_where_source_and_cluster_are_away(http: TestClient) -> None:
     told = http.post("/api/v1/ingestions/estimate-cost", json=declaration("schedule.frequency", "daily")).json()
     assert told["total_monthly"] == 65.88
