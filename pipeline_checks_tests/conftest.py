@@ -11,12 +11,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from pipeline_checks.clients.settings import HOME_VARIABLE
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.environment import read_env
 from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, ServiceState
+
+settings.register_profile("no_deadline", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("no_deadline")
 
 _PREFIX = "pipeline_checks_tests-"
 _NEED_STACK = {"base_stack", "stack", "own_home", "module_home", "market_base", "ingestion_base"}
