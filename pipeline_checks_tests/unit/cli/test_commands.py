@@ -134,7 +134,7 @@ def test_targets_name_whole_pipelines_and_single_stages(shop: Path) -> None:
     ((pipeline, stages),) = resolve(("shop.lake", "shop.source", "shop.lake"), None)
     assert (pipeline.name, stages) == ("shop", ("lake", "source"))
     assert [(p.name, s) for p, s in resolve(("shop.lake", "shop"), None)] == [("shop", None)]
-    assert [p.name for p, _ in resolve((), None)] == ["cdc", "churn", "market_data", "shop"]
+    assert [p.name for p, _ in resolve((), None)] == ["cdc", "churn", "ingestion", "market_data", "sales", "shop"]
 
 
 def test_kinds_are_split_at_commas_and_none_means_all() -> None:
