@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.ingestion.flow.payload import BASE_FIELDS, record
 from pipeline_checks_tests.ingestion.verified.ledger import NOW
 from pipeline_checks_tests.ingestion.verified.loaded import Found, Loaded, found, of, verdicts
@@ -199,7 +200,10 @@ def test_a_run_under_way_leaves_everything_unsettled(loaded: Loaded) -> None:
 def test_an_object_that_is_gone_or_another_is_no_finding_and_is_told(loaded: Loaded) -> None:
     first, second = loaded.usual(2, 10)
     loaded.store.remove("landing", first.key)
-    loaded.store.write("landing", second.key, b'{"id": 10, "value": 0.5}')
+    # The run looked two seconds after it came; what comes now was not there for it.
+    looked = second.modified + timedelta(seconds=2)
+    rewritten = b'{"id": 10, "value": 0.5}'
+    assert Deadline(30).wait_until(lambda: loaded.put("batch_1.json", rewritten).modified >= looked)
     result = loaded.check()
     assert found(result) == set()
     discovery = of(result, META, "discovery").judgement.measures
