@@ -54,7 +54,7 @@ def whole(table: LakeTable) -> None:
     assert table.row("count(*)", "count(DISTINCT id)", "max(id)") == (rows, rows, rows - 1)
 
 
-@pytest.mark.parametrize("done", [0, 2])
+@pytest.mark.parametrize("done", [pytest.param(0, marks=pytest.mark.soak), 2])
 def test_a_worker_that_is_killed_loses_nothing(
     api: Api, place: Place, ingestion_stack: RunningStack, spark: SparkSession, done: int
 ) -> None:

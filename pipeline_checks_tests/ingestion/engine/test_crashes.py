@@ -68,7 +68,11 @@ STEPS: dict[str, tuple[Any, str, bool, int]] = {
 }
 
 
-@pytest.mark.parametrize("step", STEPS)
+ALWAYS = ("the table is made", "a file is staged", "a file is published")
+"""The steps of every run; `make soak` takes them all."""
+
+
+@pytest.mark.parametrize("step", [s if s in ALWAYS else pytest.param(s, marks=pytest.mark.soak) for s in STEPS])
 def test_an_end_at_any_step_neither_loses_nor_doubles_a_row(
     loading: Loading, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

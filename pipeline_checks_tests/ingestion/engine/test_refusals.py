@@ -105,7 +105,7 @@ def test_names_that_mean_something_to_spark_are_names_like_any_other(loading: Lo
 
 
 @pytest.mark.parametrize(("what", "word"), [("deleted", "FILE_NOT_FOUND"), ("changed", "FILE_CHANGED")])
-@pytest.mark.parametrize("name", ["b.json", "_b.json"])
+@pytest.mark.parametrize("name", ["b.json", pytest.param("_b.json", marks=pytest.mark.soak)])
 def test_a_file_that_goes_or_changes_before_it_is_read_leaves_nothing(
     loading: Loading, what: str, word: str, name: str
 ) -> None:
