@@ -93,6 +93,14 @@ def test_what_cannot_work_is_refused_with_its_place(http: TestClient, path: str,
     assert set(answer.json()["detail"][0]) == {"type", "loc", "msg", "input"}
 
 
+@pytest.mark.parametrize("kind", ["k", "bigint)", "decimal(39,2)", "decimal(3,4)", "array<", "array<" * 40, "map<int>"])
+def test_a_type_that_is_none_is_refused(http: TestClient, kind: str) -> None:
+    given = {"inference": "manual", "schema_json": [{"name": "a", "data_type": kind}]}
+    answer = http.post("/api/v1/ingestions", json=declaration("format.schema", given))
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["loc"][-1] == "data_type"
+
+
 def test_another_write_mode_is_told_what_there_is_instead(http: TestClient) -> None:
     answer = http.post("/api/v1/ingestions", json=declaration("destination.write_mode", "overwrite"))
     assert "only append is supported" in answer.text

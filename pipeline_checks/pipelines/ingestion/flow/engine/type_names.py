@@ -36,6 +36,7 @@ from pipeline_checks.pipelines.ingestion.flow.engine.model import Column
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
+_MOST_DIGITS: Final = 38
 _DECIMAL = re.compile(r"\(\s*(\d+)\s*,\s*(-?\d+)\s*\)")
 _FIELD = re.compile(r"\s*(?:`((?:[^`]|``)+)`|([^:`<>]+?))\s*:")
 
@@ -128,7 +129,10 @@ def _parse(text: str) -> tuple[DataType, str]:
         value, rest = _parse(_after(rest, ","))
         return MapType(key, value), _after(rest, ">")
     if name == "decimal" and (sizes := _DECIMAL.match(rest)):
-        return DecimalType(int(sizes[1]), int(sizes[2])), rest[sizes.end() :]
+        precision, scale = int(sizes[1]), int(sizes[2])
+        if not 1 <= precision <= _MOST_DIGITS or not 0 <= scale <= precision:
+            raise ValueError(f"decimal({precision},{scale}) has digits that no decimal has")
+        return DecimalType(precision, scale), rest[sizes.end() :]
     if name not in _BY_NAME:
         raise ValueError(f"{name!r} is no type")
     return _BY_NAME[name], rest

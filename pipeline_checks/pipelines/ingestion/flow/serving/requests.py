@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from pipeline_checks.model.clock import now
 from pipeline_checks.pipelines.ingestion.flow.schedule import FREQUENCIES, Schedule, problem_of
@@ -94,6 +103,17 @@ class ColumnRequest(Request):
     name: Name
     data_type: Text
     nullable: bool = True
+
+    @field_validator("data_type")
+    @classmethod
+    def _is_a_type(cls, text: str) -> str:
+        from pipeline_checks.pipelines.ingestion.flow.engine.type_names import parse_type
+
+        try:
+            parse_type(text)
+        except RecursionError:
+            raise ValueError("the type is nested too deeply") from None
+        return text
 
 
 class SchemaRequest(Request):
