@@ -16,11 +16,12 @@ from confluent_kafka import Message
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from pipeline_checks.clients.kafka import admin, consumer
+from pipeline_checks.clients.kafka_topics import create_topics
 from pipeline_checks.clients.lake import iceberg_catalog
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.market_data import services as declared
 from pipeline_checks.pipelines.market_data.flow import avro
-from pipeline_checks.pipelines.market_data.flow.kafka import create_topics
+from pipeline_checks.pipelines.market_data.flow.kafka import declared_topics
 from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
 from pipeline_checks.pipelines.market_data.flow.receiving.history import History
 from pipeline_checks.pipelines.market_data.flow.receiving.normalise import Normaliser
@@ -96,7 +97,7 @@ class Flow:
                 "table": f"test_{name}.trades",
             }
         )
-        create_topics(kafka)
+        create_topics(kafka.bootstrap_servers, declared_topics(kafka))
         avro.register(avro.registry(kafka.schema_registry_url), kafka.subject, avro.shipped_schema())
         create_table(catalog_of(iceberg), iceberg.table)
         return Flow(kafka, iceberg)

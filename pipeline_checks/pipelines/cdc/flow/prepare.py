@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline_checks.clients.connect import Connect
+from pipeline_checks.clients.kafka_topics import create_topics
 from pipeline_checks.clients.postgres import connect as connect_postgres
 from pipeline_checks.clients.postgres import translated
 from pipeline_checks.clients.settings import setting
@@ -18,7 +19,7 @@ from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.cdc.flow.connector import configuration, register, wait_until_running
 from pipeline_checks.pipelines.cdc.flow.names import PUBLICATION, SCHEMA
 from pipeline_checks.pipelines.cdc.flow.tables import CAPTURED, ddl
-from pipeline_checks.pipelines.cdc.flow.topics import create_topics
+from pipeline_checks.pipelines.cdc.flow.topics import declared
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -38,7 +39,7 @@ def prepare(seconds: float = 90.0) -> None:
     url = setting("CDC_POSTGRES_URL")
     config = configuration(url)
     with ThreadPoolExecutor(1) as pool:
-        topics = pool.submit(create_topics, setting("KAFKA_BOOTSTRAP_SERVERS"))
+        topics = pool.submit(create_topics, setting("KAFKA_BOOTSTRAP_SERVERS"), declared())
         create_database(url)
         create_schema(url, config["table.include.list"].split(","))
         _log.info("topics created: %s", ", ".join(topics.result()) or "none")

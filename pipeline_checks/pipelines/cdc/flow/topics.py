@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline_checks.clients.kafka import admin, translate, translated
+from pipeline_checks.clients.kafka import admin
+from pipeline_checks.clients.kafka_topics import DeclaredTopic
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.pipelines.cdc.flow.names import (
     HEARTBEAT_TOPIC,
@@ -34,28 +35,9 @@ def topics() -> dict[str, int]:
     }
 
 
-def create_topics(bootstrap: str) -> list[str]:
-    """Create the topics that are not there and return their names."""
-    from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
-
-    client = admin(bootstrap)
-    with translated("listing the topics"):
-        present = client.list_topics(timeout=10).topics
-    missing = {name: partitions for name, partitions in topics().items() if name not in present}
-    if not missing:
-        return []
-    wanted = [NewTopic(n, num_partitions=p, replication_factor=1, config=TOPIC_CONFIG) for n, p in missing.items()]
-    created = []
-    for name, future in client.create_topics(wanted).items():
-        try:
-            future.result()
-            created.append(name)
-        except KafkaException as problem:
-            error = problem.args[0]
-            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(f"creating the topic {name}", error) from None
-    return created
+def declared() -> list[DeclaredTopic]:
+    """Return all topics of the pipeline as they must be."""
+    return [DeclaredTopic(name, number, TOPIC_CONFIG) for name, number in topics().items()]
 
 
 def partitions(bootstrap: str, deadline: Deadline) -> dict[str, list[int]] | None:

@@ -15,9 +15,8 @@ from typing import Final
 import orjson
 
 from pipeline_checks.clients.fitted_model import FittedModel, load_model
-from pipeline_checks.clients.kafka import admin, translated
 from pipeline_checks.clients.monitor import serve_monitor
-from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError
+from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.churn.flow import consuming, names
 from pipeline_checks.pipelines.churn.flow.consumer_options import parser
 from pipeline_checks.pipelines.churn.flow.fault_switches import FaultSwitches
@@ -27,13 +26,13 @@ from pipeline_checks.pipelines.churn.flow.publishing import AtLeastOncePublisher
 from pipeline_checks.pipelines.churn.flow.reading import Reader
 from pipeline_checks.pipelines.churn.flow.scoring import Scorer
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
+from pipeline_checks.pipelines.churn.flow.topics import require
 from pipeline_checks.pipelines.churn.flow.validation import customer_validator, prediction_validator
 from pipeline_checks.pipelines.churn.flow.watching import BrokerWatch
 
 _log = logging.getLogger("pipeline_checks.pipelines.churn.flow.consumer")
 
 VERSION: Final = "1.0"
-_CONNECT_SECONDS: Final = 5.0
 _LEAVE_SECONDS: Final = 2.0
 """How long leaving the group may take; without a broker nobody answers."""
 
@@ -77,7 +76,7 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
     if options.dry_run:
         _log.info("dry run: model %s and schemas are loaded", model.version)
         return 0
-    _see_topics(options)
+    require(options.broker, [options.input_topic, options.output_topic, options.deadletter_topic])
     reader = Reader(
         options.broker,
         options.input_topic,
@@ -129,17 +128,6 @@ def _publisher(options: argparse.Namespace, stop: Stop) -> Publisher:
     name = options.instance or uuid.uuid4().hex
     transactional_id = f"{options.consumer_group}-{options.input_topic}-{name}"
     return TransactionalPublisher(options.broker, transactional_id, options.transaction_timeout_ms, stop)
-
-
-def _see_topics(options: argparse.Namespace) -> None:
-    with translated(f"connecting to {options.broker}"):
-        present = admin(options.broker).list_topics(timeout=_CONNECT_SECONDS).topics
-    missing = [t for t in (options.input_topic, options.output_topic, options.deadletter_topic) if t not in present]
-    if missing:
-        raise TerminalError(
-            f"there is no topic {', '.join(missing)}.",
-            next_step="Create it: python -m pipeline_checks.pipelines.churn.flow.topics --broker HOST:PORT.",
-        )
 
 
 def _write_summary(file: Path | None, summary: dict[str, object]) -> None:

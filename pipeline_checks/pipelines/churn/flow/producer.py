@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline_checks.clients.kafka import admin, translated
 from pipeline_checks.clients.kafka_records import ends
 from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.pipelines.churn.flow import checkpoint as checkpoints
@@ -27,11 +26,11 @@ from pipeline_checks.pipelines.churn.flow.logs import start_logging
 from pipeline_checks.pipelines.churn.flow.producer_options import parser
 from pipeline_checks.pipelines.churn.flow.sending import Destination, Sender
 from pipeline_checks.pipelines.churn.flow.stopping import Stop
+from pipeline_checks.pipelines.churn.flow.topics import require
 from pipeline_checks.pipelines.churn.flow.validation import customer_validator
 
 _log = logging.getLogger("pipeline_checks.pipelines.churn.flow.producer")
 
-_CONNECT_SECONDS: Final = 5.0
 _PROGRESS_EVERY: Final = 100
 
 
@@ -59,7 +58,7 @@ def _run(options: argparse.Namespace, stop: Stop) -> int:
     if not options.dataset_path.is_file():
         raise FileNotFoundError(options.dataset_path)
     if not options.dry_run:
-        _see_topics(options)
+        require(options.broker, [t for t in (options.topic, options.deadletter_topic) if t is not None])
     run_id = options.run_id or uuid.uuid4().hex
     at = _checkpoint(options) if options.mode == "batch" else Checkpoint(run_id)
     sender = Sender(
@@ -137,17 +136,6 @@ def _drawn(rows: Sequence[tuple[int, Customer]], options: argparse.Namespace) ->
         return
     while True:
         yield random.choice(rows)
-
-
-def _see_topics(options: argparse.Namespace) -> None:
-    with translated(f"connecting to {options.broker}"):
-        present = admin(options.broker).list_topics(timeout=_CONNECT_SECONDS).topics
-    missing = [t for t in (options.topic, options.deadletter_topic) if t is not None and t not in present]
-    if missing:
-        raise TerminalError(
-            f"there is no topic {', '.join(missing)}.",
-            next_step="Create it: python -m pipeline_checks.pipelines.churn.flow.topics --broker HOST:PORT.",
-        )
 
 
 def _summarise(options: argparse.Namespace, sender: Sender, found: int, seconds: float, run_id: str) -> None:

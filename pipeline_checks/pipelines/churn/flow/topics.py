@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline_checks.clients.kafka import admin, translate, translated
-from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import PipelineChecksError, TransientError
+from pipeline_checks.clients.kafka_topics import SECONDS, DeclaredTopic, await_leaders, create_topics
+from pipeline_checks.model.errors import PipelineChecksError, TerminalError
 from pipeline_checks.pipelines.churn.flow.names import BROKER, DEAD_LETTER_TOPIC, PREDICTION_TOPIC, RAW_TOPIC
 
 _COMMON: Final = {
@@ -26,17 +26,7 @@ PROFILES: Final = {
     "test": {**_COMMON, "retention.ms": "3600000", "segment.ms": "60000"},
 }
 _PARTITIONS: Final = {RAW_TOPIC: 3, PREDICTION_TOPIC: 3, DEAD_LETTER_TOPIC: 1}
-_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True)
-class DeclaredTopic:
-    """A topic as it must be."""
-
-    name: str
-    partitions: int
-    config: dict[str, str]
-    replication: int = 1
+_CONNECT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -57,31 +47,23 @@ def declared(suffix: str = "", profile: str = "dev") -> list[DeclaredTopic]:
     return [DeclaredTopic(f"{name}{suffix}", n, dict(PROFILES[profile])) for name, n in _PARTITIONS.items()]
 
 
-def create(bootstrap: str, topics: Sequence[DeclaredTopic], seconds: float = _SECONDS) -> list[str]:
+def create(bootstrap: str, topics: Sequence[DeclaredTopic], seconds: float = SECONDS) -> list[str]:
     """Create the topics that are not there and return their names, when all of them can be written to."""
-    from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
-
-    client, created = admin(bootstrap), []
-    wanted = [
-        NewTopic(t.name, num_partitions=t.partitions, replication_factor=t.replication, config=t.config) for t in topics
-    ]
-    for name, future in client.create_topics(wanted, request_timeout=seconds).items():
-        try:
-            future.result()
-            created.append(name)
-        except KafkaException as problem:
-            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(f"creating the topic {name}", problem.args[0]) from None
-
-    def there() -> bool:
-        known = client.list_topics(timeout=seconds).topics
-        return all(t.name in known and all(p.leader >= 0 for p in known[t.name].partitions.values()) for t in topics)
-
-    with translated("listing the topics"):
-        if not Deadline(seconds).wait_until(there, every=0.02):
-            raise TransientError("the topics have no leader yet.", next_step="Look at the broker's log.")
+    created = create_topics(bootstrap, topics, seconds)
+    await_leaders(bootstrap, [t.name for t in topics], seconds)
     return created
+
+
+def require(bootstrap: str, names: Sequence[str]) -> None:
+    """Raise TerminalError naming the topics that are not there, TransientError when Kafka does not answer."""
+    with translated(f"connecting to {bootstrap}"):
+        present = admin(bootstrap).list_topics(timeout=_CONNECT_SECONDS).topics
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise TerminalError(
+            f"there is no topic {', '.join(missing)}.",
+            next_step="Create it: python -m pipeline_checks.pipelines.churn.flow.topics --broker HOST:PORT.",
+        )
 
 
 def compare(bootstrap: str, topics: Sequence[DeclaredTopic]) -> list[Deviation]:
@@ -90,11 +72,11 @@ def compare(bootstrap: str, topics: Sequence[DeclaredTopic]) -> list[Deviation]:
 
     client, found = admin(bootstrap), []
     with translated("reading the topics"):
-        present = client.list_topics(timeout=_SECONDS).topics
+        present = client.list_topics(timeout=SECONDS).topics
         there = [t for t in topics if t.name in present]
         found += [Deviation(t.name, "exists", "yes", "no") for t in topics if t not in there]
         resources = [ConfigResource(ResourceType.TOPIC, t.name) for t in there]
-        answers = client.describe_configs(resources, request_timeout=_SECONDS) if resources else {}
+        answers = client.describe_configs(resources, request_timeout=SECONDS) if resources else {}
         configs = {resource.name: future.result() for resource, future in answers.items()}
     for topic in there:
         partitions = present[topic.name].partitions
@@ -114,7 +96,7 @@ def delete(bootstrap: str, topics: Sequence[DeclaredTopic]) -> None:
     from confluent_kafka import KafkaError, KafkaException
 
     client = admin(bootstrap)
-    for name, future in client.delete_topics([t.name for t in topics], request_timeout=_SECONDS).items():
+    for name, future in client.delete_topics([t.name for t in topics], request_timeout=SECONDS).items():
         try:
             future.result()
         except KafkaException as problem:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline_checks.clients.kafka import admin, producer, translate, translated
+from pipeline_checks.clients.kafka import producer
+from pipeline_checks.clients.kafka_topics import DeclaredTopic
 from pipeline_checks.model.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -28,30 +29,10 @@ _CONFIG: Final = {
 Headers = list[tuple[str, str | bytes | None]]
 
 
-def create_topics(settings: KafkaSettings) -> list[str]:
-    """Create the trades topic and its dead letters where they are absent; returns the names of those created."""
-    from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
-
-    client = admin(settings.bootstrap_servers)
+def declared_topics(settings: KafkaSettings) -> list[DeclaredTopic]:
+    """Return the trades topic and its dead letters as they must be."""
     wanted = {settings.trades_topic: settings.partitions, settings.dead_letters: 1}
-    with translated("listing the topics"):
-        present = client.list_topics(timeout=10).topics
-    missing = [
-        NewTopic(name, num_partitions=count, replication_factor=1, config=_CONFIG)
-        for name, count in wanted.items()
-        if name not in present
-    ]
-    created = []
-    for name, future in client.create_topics(missing).items() if missing else ():
-        try:
-            future.result()
-            created.append(name)
-        except KafkaException as problem:
-            error = problem.args[0]
-            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(f"creating the topic {name}", error) from None
-    return created
+    return [DeclaredTopic(name, partitions, _CONFIG) for name, partitions in wanted.items()]
 
 
 class Publisher:

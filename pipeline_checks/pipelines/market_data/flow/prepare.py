@@ -7,9 +7,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from pipeline_checks.clients.kafka_topics import create_topics
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.market_data.flow.avro import register, registry, schema_text
-from pipeline_checks.pipelines.market_data.flow.kafka import create_topics
+from pipeline_checks.pipelines.market_data.flow.kafka import declared_topics
 from pipeline_checks.pipelines.market_data.flow.settings import IcebergSettings, KafkaSettings, load
 from pipeline_checks.pipelines.market_data.flow.table.definition import catalog_of, create_table
 
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 def prepare() -> None:
     """Create topics, subject and table where they are missing. Raises an error of the project when one is refused."""
     kafka, iceberg = load(KafkaSettings), load(IcebergSettings)
-    _log.info("topics created: %s", ", ".join(create_topics(kafka)) or "none")
+    _log.info("topics created: %s", ", ".join(create_topics(kafka.bootstrap_servers, declared_topics(kafka))) or "none")
     schema_id = register(registry(kafka.schema_registry_url), kafka.subject, schema_text(kafka))
     _log.info("%s has the schema with id %d", kafka.subject, schema_id)
     create_table(catalog_of(iceberg), iceberg.table)

@@ -9,42 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline_checks.clients.kafka import admin, translate, translated
+from pipeline_checks.clients import kafka_topics
+from pipeline_checks.clients.kafka_topics import DeclaredTopic
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.clients.settings import setting
-from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TransientError
+from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.sales.flow.loading.ddl import create_tables
 from pipeline_checks.pipelines.sales.flow.tables import EVENTS_TOPIC, LINES_TOPIC, PARTITIONS
 
 _log = logging.getLogger("pipeline_checks.pipelines.sales.flow.prepare")
-_SECONDS: Final = 10.0
 _TOPIC: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
 """The time of the append is the broker's: how long a message has waited is told by one clock."""
 
 
 def create_topics(bootstrap: str, names: Sequence[str] = (LINES_TOPIC, EVENTS_TOPIC)) -> list[str]:
     """Create the topics that are not there and return their names, when all of them can be written to."""
-    from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
-
-    client, created = admin(bootstrap), []
-    wanted = [NewTopic(n, num_partitions=PARTITIONS, replication_factor=1, config=_TOPIC) for n in names]
-    for name, future in client.create_topics(wanted, request_timeout=_SECONDS).items():
-        try:
-            future.result()
-            created.append(name)
-        except KafkaException as problem:
-            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise translate(f"creating the topic {name}", problem.args[0]) from None
-
-    def there() -> bool:
-        known = client.list_topics(timeout=_SECONDS).topics
-        return all(n in known and all(p.leader >= 0 for p in known[n].partitions.values()) for n in names)
-
-    with translated("listing the topics"):
-        if not Deadline(_SECONDS).wait_until(there, every=0.02):
-            raise TransientError("the topics have no leader yet.", next_step="Look at the broker's log.")
+    created = kafka_topics.create_topics(bootstrap, [DeclaredTopic(n, PARTITIONS, _TOPIC) for n in names])
+    kafka_topics.await_leaders(bootstrap, names)
     return created
 
 
