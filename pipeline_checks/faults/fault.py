@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline_checks.faults.injury import Injury, InjuryBook
 from pipeline_checks.model.errors import ConfigurationError
@@ -67,6 +67,16 @@ class Fault(Protocol):
 
     def undo(self, target: Target, injury: Injury) -> None:
         """Bring back what was there before. Undoing twice does no harm."""
+        ...
+
+
+@runtime_checkable
+class TimesRecovery(Protocol):
+    """A fault whose undoing waits until everything was caught up, and says how long that took."""
+
+    @property
+    def recovery_seconds(self) -> float | None:
+        """Seconds from the repair until everything was caught up, of the last undoing; None before one."""
         ...
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 from pipeline_checks.checks.registry import KINDS as ALL_KINDS
 from pipeline_checks.faults.expectation import Difference, Expectation, differences
-from pipeline_checks.faults.fault import Target, inject, undo
+from pipeline_checks.faults.fault import Target, TimesRecovery, inject, undo
 from pipeline_checks.faults.injury import Injury, InjuryBook
 from pipeline_checks.faults.scenario import Scenario
 from pipeline_checks.model.clock import monotonic
@@ -168,7 +168,8 @@ class ScenarioRunner:
             differing = [*one.problems, *(d.text for d in found if _is_about(scenario, d))]
             differing += [f"elsewhere: {d.text}" for d in strays]
             outcome = judged(scenario, expected[scenario.name], checks, differing, injury.what, one.seconds)
-            outcome = replace(outcome, recovery_seconds=getattr(scenario.fault, "recovery_seconds", None))
+            if isinstance(scenario.fault, TimesRecovery):
+                outcome = replace(outcome, recovery_seconds=scenario.fault.recovery_seconds)
             self._say(f"  {scenario.name}: {'exact' if outcome.exact else differing[0]}")
             outcomes.append(outcome)
         return outcomes

@@ -53,6 +53,13 @@ def probe_json(name: str, url: str, path: str) -> Any:
         raise TransientError(f"{name} is not ready: {error.message}", next_step="Look at its log.") from error
 
 
+def probe_ready(name: str, url: str) -> None:
+    """Ask ``/health`` of a program, which says ``ready`` and, where it is not, a ``message``."""
+    health = probe_json(name, url, "/health")
+    if isinstance(health, dict) and not health.get("ready", True):
+        raise TransientError(f"{name} is not ready: {health.get('message') or health}", next_step="Look at its log.")
+
+
 def probe_s3(endpoint: str) -> None:
     """Send an unsigned request: an S3 API refuses it, which shows that it is there."""
     from pipeline_checks.clients import http

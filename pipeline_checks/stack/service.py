@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.stack.environment import read_env
 from pipeline_checks.stack.home import Home
+from pipeline_checks.stack.ports import ADDRESS
 
 Settings = Mapping[str, str]
 """Names and values as they stand in ``stack.env``."""
@@ -48,10 +50,33 @@ class Placement:
         """Return the jars of a list as the text that ``java -cp`` takes."""
         return os.pathsep.join(str(path) for path in self.classpaths[jars])
 
+    def url(self, port: str) -> str:
+        """Return the HTTP address of what listens on a port, by the port's name."""
+        return f"http://{ADDRESS}:{self.ports[port]}"
+
     @staticmethod
     def chosen(name: str, default: str) -> str:
-        """Return a place that the user may choose by environment variable, otherwise the default."""
+        """Return what the user may choose by environment variable, otherwise the default."""
         return os.environ.get(name) or default
+
+    def kept(self, name: str, made: Callable[[], str]) -> str:
+        """Return a secret as an earlier start has it, or the user chose it, or a new one."""
+        return read_env(self.home).get(name) or self.chosen(name, "") or made()
+
+    @classmethod
+    def chosen_place(cls, name: str, default: Path) -> str:
+        """Return a URI or path that the user may choose.
+
+        A path is made absolute, as every process has a folder of its own.
+        """
+        chosen = cls.chosen(name, str(default))
+        return chosen if "://" in chosen else str(Path(chosen).absolute())
+
+    @classmethod
+    def chosen_uri(cls, name: str, default: Path) -> str:
+        """Return a place that the user may choose as ``chosen_place`` does, always as a URI."""
+        chosen = cls.chosen_place(name, default)
+        return chosen if "://" in chosen else Path(chosen).as_uri()
 
 
 def _no_arguments(_: Placement) -> Sequence[str]:

@@ -17,7 +17,7 @@ from pipeline_checks.verification.coverage import owed_events
 from pipeline_checks.verification.fed_topic import ledger_of
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_blame import KeyBlame
-from pipeline_checks.verification.loaded_table import LoadedTable, loaded_from
+from pipeline_checks.verification.load_comparison import LoadComparisons
 from pipeline_checks.verification.loaded_topic import loaded_keys, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner, keys_of, read_keys
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 class KeyComparer:
     """Compares keys for one session."""
 
-    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower) -> None:
+    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower, loads: LoadComparisons) -> None:
         self._pipeline = pipeline
         self._narrower = narrower
+        self._loads = loads
         self._pinner = pinner
 
     def difference(self, settled: Settled) -> KeyDifference:
@@ -46,8 +47,8 @@ class KeyComparer:
         key = declaration.contract.key
         if (copy := self._pinner.copy_of(declaration)) is not None:
             return copy.keys()
-        if (loaded := loaded_from(self._pipeline, declaration)) is not None:
-            return LoadedTable.of(self._pinner, settled, loaded).keys()
+        if (loaded := self._loads.of(settled)) is not None:
+            return loaded.keys()
         if not declaration.from_:  # there is nothing before it that could tell what it must hold
             is_source = declaration.kind in SOURCE_KINDS
             found = self._pinner.source_keys(declaration) if is_source else read_keys(pinned, key)

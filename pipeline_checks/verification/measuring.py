@@ -49,6 +49,7 @@ from pipeline_checks.verification.keyless import number_difference
 from pipeline_checks.verification.latency import measure_latency, served_arrivals, table_arrivals
 from pipeline_checks.verification.link_measures import LinkMeasure, link_measure
 from pipeline_checks.verification.link_order import link_latency
+from pipeline_checks.verification.load_comparison import LoadComparisons
 from pipeline_checks.verification.loaded_content import classes_of_doubled, content_difference
 from pipeline_checks.verification.loading import is_loaded_table, load_facts, load_latency
 from pipeline_checks.verification.narrowing import Narrower
@@ -95,8 +96,9 @@ class Measurer:
         self._pipeline = pipeline
         self._pinner = pinner
         narrower = narrower or Narrower()
-        self._keys = KeyComparer(pipeline, pinner, narrower)
-        self._reconciler = Reconciler(pipeline, pinner, narrower)
+        loads = LoadComparisons(pipeline, pinner)
+        self._keys = KeyComparer(pipeline, pinner, narrower, loads)
+        self._reconciler = Reconciler(pipeline, pinner, narrower, loads)
         self._known: dict[tuple[str, int, Measure], Answer] = {}
         self._asked: dict[int, PinnedStage] = {}
         """Kept, so that no other stage gets the identity by which its answers are known."""

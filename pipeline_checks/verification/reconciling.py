@@ -28,7 +28,7 @@ from pipeline_checks.verification.fed_topic import ledger_of
 from pipeline_checks.verification.fold import PRESENT, fold_rows
 from pipeline_checks.verification.history import IN_CUT, UNTOLD, TopicHistory
 from pipeline_checks.verification.link_values import copied_values
-from pipeline_checks.verification.loaded_table import LoadedTable, loaded_from
+from pipeline_checks.verification.load_comparison import LoadComparisons
 from pipeline_checks.verification.loaded_topic import loaded_rows, origin_of
 from pipeline_checks.verification.narrowing import BucketSource, Narrower
 from pipeline_checks.verification.pinning import Pinner
@@ -46,10 +46,11 @@ if TYPE_CHECKING:
 class Reconciler:
     """Compares rows for one session. What several comparisons need is read and hashed once."""
 
-    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower) -> None:
+    def __init__(self, pipeline: Pipeline, pinner: Pinner, narrower: Narrower, loads: LoadComparisons) -> None:
         self._pipeline = pipeline
         self._pinner = pinner
         self._narrower = narrower
+        self._loads = loads
         self._sides: dict[tuple[str, RowForm], Side] = {}
 
     def difference(self, settled: Settled) -> RowDifference:
@@ -60,8 +61,8 @@ class Reconciler:
         stage = settled.declaration
         if (copy := self._pinner.copy_of(stage)) is not None:
             return copy.rows()
-        if (loaded := loaded_from(self._pipeline, stage)) is not None:
-            return LoadedTable.of(self._pinner, settled, loaded).rows()
+        if (loaded := self._loads.of(settled)) is not None:
+            return loaded.rows()
         if stage.kind in TOPIC_KINDS:
             return self._topic_difference(settled)
         if stage.kind in SERVED_KINDS:

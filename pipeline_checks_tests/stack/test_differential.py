@@ -31,6 +31,7 @@ from pipeline_checks.values.arrow_types import to_arrow
 from pipeline_checks.verification.copies import settle_copy
 from pipeline_checks.verification.history import TopicHistory
 from pipeline_checks.verification.key_comparison import KeyComparer
+from pipeline_checks.verification.load_comparison import LoadComparisons
 from pipeline_checks.verification.narrowing import Narrower
 from pipeline_checks.verification.pinning import read_keys
 from pipeline_checks.verification.reconciling import Reconciler
@@ -182,7 +183,8 @@ def _compared(
     }
     stages: Any = Stages(pipeline, settled, history)
     narrower = Narrower()
-    keys, values = KeyComparer(pipeline, stages, narrower), Reconciler(pipeline, stages, narrower)
+    loads = LoadComparisons(pipeline, stages)
+    keys, values = KeyComparer(pipeline, stages, narrower, loads), Reconciler(pipeline, stages, narrower, loads)
     for stage in ("topic", "delta", "iceberg", "api"):
         yield stage, keys.difference(settled[stage]), values.difference(settled[stage])
     unsaid = {"covers": "none", "lag_limit": 0}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
-from pipeline_checks.model.errors import TransientError
-from pipeline_checks.stack.ports import ADDRESS
-from pipeline_checks.stack.probes import probe_json
+from pipeline_checks.stack.probes import probe_ready
 from pipeline_checks.stack.service import Placement, Service, Settings
 from pipeline_checks.stack.services.kafka import kafka
 
@@ -27,9 +24,12 @@ def services() -> list[Service]:
 
 def _prepare() -> Service:
     def settings(placement: Placement) -> Settings:
+        folder = placement.folder
         return {
-            "CHURN_DATASET_PATH": _place(placement, "CHURN_DATASET_PATH", "customers.csv"),
-            "CHURN_MODEL_PATH": _place(placement, "CHURN_MODEL_PATH", "model/sklearn_pipeline.joblib"),
+            "CHURN_DATASET_PATH": placement.chosen_place("CHURN_DATASET_PATH", folder / "customers.csv"),
+            "CHURN_MODEL_PATH": placement.chosen_place(
+                "CHURN_MODEL_PATH", folder / "model" / "sklearn_pipeline.joblib"
+            ),
         }
 
     return Service(
@@ -43,13 +43,9 @@ def _prepare() -> Service:
     )
 
 
-def _place(placement: Placement, name: str, default: str) -> str:
-    return str(Path(placement.chosen(name, str(placement.folder / default))).absolute())
-
-
 def _consumer() -> Service:
     def settings(placement: Placement) -> Settings:
-        return {"CHURN_CONSUMER_METRICS_URL": f"http://{ADDRESS}:{placement.ports[CONSUMER]}"}
+        return {"CHURN_CONSUMER_METRICS_URL": placement.url(CONSUMER)}
 
     return Service(
         name=CONSUMER,
@@ -58,7 +54,7 @@ def _consumer() -> Service:
         ports=(CONSUMER,),
         needs=("CHURN_CONSUMER_METRICS_URL",),
         settings=settings,
-        probe=lambda settings: _probe(settings["CHURN_CONSUMER_METRICS_URL"]),
+        probe=lambda settings: probe_ready("the consumer", settings["CHURN_CONSUMER_METRICS_URL"]),
         ready_seconds=60,
         stop_seconds=10,
     )
@@ -74,9 +70,3 @@ def _consumer_command(placement: Placement) -> Sequence[str]:
         "--log-dir": str(placement.folder / "logs"),
     }
     return (sys.executable, "-m", f"{_PACKAGE}.flow.consumer", *(word for pair in options.items() for word in pair))
-
-
-def _probe(url: str) -> None:
-    health = probe_json("the consumer", url, "/health")
-    if not health.get("ready", False):
-        raise TransientError(f"the consumer is not ready: {health.get('message')}", next_step="Look at its log.")

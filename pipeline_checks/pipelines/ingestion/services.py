@@ -6,13 +6,10 @@ import base64
 import json
 import secrets
 import sys
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from pipeline_checks.model.errors import TransientError
-from pipeline_checks.stack.environment import read_env
-from pipeline_checks.stack.ports import ADDRESS
 from pipeline_checks.stack.probes import probe_json
 from pipeline_checks.stack.service import Placement, Service, Settings
 from pipeline_checks.stack.services.object_store import object_store
@@ -68,9 +65,9 @@ def _prepare() -> Service:
 def _api() -> Service:
     def settings(placement: Placement) -> Settings:
         return {
-            "INGESTION_API_URL": _url(placement, "ingestion_api"),
-            "INGESTION_API_TOKEN": _kept(placement, "INGESTION_API_TOKEN", lambda: secrets.token_urlsafe(24)),
-            "INGESTION_ENCRYPTION_KEY": _kept(placement, "INGESTION_ENCRYPTION_KEY", _new_key),
+            "INGESTION_API_URL": placement.url("ingestion_api"),
+            "INGESTION_API_TOKEN": placement.kept("INGESTION_API_TOKEN", lambda: secrets.token_urlsafe(24)),
+            "INGESTION_ENCRYPTION_KEY": placement.kept("INGESTION_ENCRYPTION_KEY", _new_key),
         }
 
     return Service(
@@ -93,7 +90,7 @@ def _worker() -> Service:
         depends_on=("ingestion_prepare", "ingestion_spark"),
         ports=("ingestion_worker",),
         needs=("INGESTION_WORKER_METRICS_URL",),
-        settings=lambda placement: {"INGESTION_WORKER_METRICS_URL": _url(placement, "ingestion_worker")},
+        settings=lambda placement: {"INGESTION_WORKER_METRICS_URL": placement.url("ingestion_worker")},
         environment=lambda placement: {
             **_serving(placement),
             "INGESTION_PORT": str(placement.ports["ingestion_worker"]),
@@ -133,15 +130,6 @@ def _serving(placement: Placement) -> dict[str, str]:
 
 def _new_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-
-
-def _kept(placement: Placement, name: str, made: Callable[[], str]) -> str:
-    """Return a secret of an earlier start, of the user, or a new one."""
-    return read_env(placement.home).get(name) or Placement.chosen(name, "") or made()
-
-
-def _url(placement: Placement, port: str) -> str:
-    return f"http://{ADDRESS}:{placement.ports[port]}"
 
 
 def _answers(name: str, url: str) -> None:

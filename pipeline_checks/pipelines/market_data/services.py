@@ -5,13 +5,9 @@ from __future__ import annotations
 import secrets
 import sys
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from pipeline_checks.model.errors import TransientError
-from pipeline_checks.stack.environment import read_env
 from pipeline_checks.stack.ports import ADDRESS
-from pipeline_checks.stack.probes import probe_json
+from pipeline_checks.stack.probes import probe_json, probe_ready
 from pipeline_checks.stack.service import Placement, Service, Settings
 from pipeline_checks.stack.services.kafka import kafka
 from pipeline_checks.stack.services.postgres import databases, postgres
@@ -37,7 +33,7 @@ def _program(name: str, *arguments: str) -> tuple[str, ...]:
 
 def _registry() -> Service:
     def settings(placement: Placement) -> Settings:
-        return {"MARKET_SCHEMA_REGISTRY_URL": _url(placement, "market_registry")}
+        return {"MARKET_SCHEMA_REGISTRY_URL": placement.url("market_registry")}
 
     def command(placement: Placement) -> tuple[str, ...]:
         port, file = placement.ports["market_registry"], placement.folder / "schemas.json"
@@ -50,7 +46,7 @@ def _registry() -> Service:
         needs=("MARKET_SCHEMA_REGISTRY_URL",),
         settings=settings,
         prepare=_folder,
-        probe=lambda settings: _answers("the schema registry", settings["MARKET_SCHEMA_REGISTRY_URL"], "/subjects"),
+        probe=lambda settings: probe_json("the schema registry", settings["MARKET_SCHEMA_REGISTRY_URL"], "/subjects"),
         stop_seconds=5,
     )
 
@@ -89,7 +85,7 @@ def _exchange() -> Service:
         needs=("MARKET_EXCHANGE_WS_URL", "MARKET_EXCHANGE_URL"),
         settings=settings,
         prepare=_folder,
-        probe=lambda settings: _ready("the exchange", settings["MARKET_EXCHANGE_URL"]),
+        probe=lambda settings: probe_ready("the exchange", settings["MARKET_EXCHANGE_URL"]),
         stop_seconds=5,
     )
 
@@ -107,7 +103,7 @@ def _stream() -> Service:
             "K2_BINANCE_RECONNECT_DELAY": "0.5",
             "K2_BINANCE_HEALTH_CHECK_INTERVAL": "1",
             "K2_BINANCE_HEALTH_CHECK_TIMEOUT": "0",
-            "K2_BINANCE_GAP_REPAIR": _chosen("MARKET_GAP_REPAIR", "false"),
+            "K2_BINANCE_GAP_REPAIR": Placement.chosen("MARKET_GAP_REPAIR", "false"),
             **_watched(placement, "market_stream"),
         }
 
@@ -117,10 +113,10 @@ def _stream() -> Service:
         depends_on=("market_prepare", "market_exchange"),
         ports=("market_stream",),
         needs=("MARKET_STREAM_METRICS_URL",),
-        settings=lambda placement: {"MARKET_STREAM_METRICS_URL": _url(placement, "market_stream")},
+        settings=lambda placement: {"MARKET_STREAM_METRICS_URL": placement.url("market_stream")},
         environment=environment,
         prepare=_folder,
-        probe=lambda settings: _ready("the stream client", settings["MARKET_STREAM_METRICS_URL"]),
+        probe=lambda settings: probe_ready("the stream client", settings["MARKET_STREAM_METRICS_URL"]),
         stop_seconds=15,
     )
 
@@ -129,8 +125,8 @@ def _writer() -> Service:
     def settings(placement: Placement) -> Settings:
         home = placement.home.path
         return {
-            "MARKET_WRITER_METRICS_URL": _url(placement, "market_writer"),
-            "MARKET_ICEBERG_WAREHOUSE": _place("MARKET_ICEBERG_WAREHOUSE", (home / "lake" / "market").as_uri()),
+            "MARKET_WRITER_METRICS_URL": placement.url("market_writer"),
+            "MARKET_ICEBERG_WAREHOUSE": placement.chosen_uri("MARKET_ICEBERG_WAREHOUSE", home / "lake" / "market"),
         }
 
     def environment(placement: Placement) -> Settings:
@@ -150,15 +146,15 @@ def _writer() -> Service:
         needs=("MARKET_WRITER_METRICS_URL",),
         settings=settings,
         environment=environment,
-        probe=lambda settings: _ready("the writer", settings["MARKET_WRITER_METRICS_URL"]),
+        probe=lambda settings: probe_ready("the writer", settings["MARKET_WRITER_METRICS_URL"]),
         stop_seconds=10,
     )
 
 
 def _api() -> Service:
     def settings(placement: Placement) -> Settings:
-        key = read_env(placement.home).get("MARKET_API_KEY") or _chosen("MARKET_API_KEY", secrets.token_urlsafe(24))
-        return {"MARKET_API_URL": _url(placement, "market_api"), "MARKET_API_KEY": key}
+        key = placement.kept("MARKET_API_KEY", lambda: secrets.token_urlsafe(24))
+        return {"MARKET_API_URL": placement.url("market_api"), "MARKET_API_KEY": key}
 
     def environment(placement: Placement) -> Settings:
         return {
@@ -167,7 +163,7 @@ def _api() -> Service:
             "K2_API_KEY": placement.settings["MARKET_API_KEY"],
             "K2_API_PORT": str(placement.ports["market_api"]),
             # Checks page through the whole table, tests ask ten times a second: on a stack of one's own that may be.
-            "K2_API_RATE_LIMIT": _chosen("MARKET_API_RATE_LIMIT", "6000"),
+            "K2_API_RATE_LIMIT": Placement.chosen("MARKET_API_RATE_LIMIT", "6000"),
             "K2_API_HEALTH_RATE_LIMIT": "6000",
         }
 
@@ -179,7 +175,7 @@ def _api() -> Service:
         needs=("MARKET_API_URL", "MARKET_API_KEY"),
         settings=settings,
         environment=environment,
-        probe=lambda settings: _answers("the API", settings["MARKET_API_URL"], "/health"),
+        probe=lambda settings: probe_json("the API", settings["MARKET_API_URL"], "/health"),
         stop_seconds=10,
     )
 
@@ -206,29 +202,5 @@ def _watched(placement: Placement, port: str) -> dict[str, str]:
     return {"K2_OBSERVABILITY_PROMETHEUS_PORT": str(placement.ports[port])}
 
 
-def _url(placement: Placement, port: str) -> str:
-    return f"http://{ADDRESS}:{placement.ports[port]}"
-
-
-def _chosen(name: str, default: str) -> str:
-    return Placement.chosen(name, default)
-
-
-def _place(name: str, default: str) -> str:
-    """Return a place that the user may choose; a path is made absolute, as every process has a folder of its own."""
-    chosen = Placement.chosen(name, default)
-    return chosen if "://" in chosen else Path(chosen).absolute().as_uri()
-
-
 def _folder(placement: Placement) -> None:
     placement.folder.mkdir(parents=True, exist_ok=True)
-
-
-def _answers(name: str, url: str, path: str) -> None:
-    probe_json(name, url, path)
-
-
-def _ready(name: str, url: str) -> None:
-    health: Any = probe_json(name, url, "/health")
-    if isinstance(health, dict) and not health.get("ready", True):
-        raise TransientError(f"{name} is not ready: {health.get('message') or health}", next_step="Look at its log.")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from pipeline_checks.model.errors import TransientError
-from pipeline_checks.stack.ports import ADDRESS
-from pipeline_checks.stack.probes import probe_json
+from pipeline_checks.stack.probes import probe_ready
 from pipeline_checks.stack.service import Placement, Service, Settings
 from pipeline_checks.stack.services.kafka import kafka
 from pipeline_checks.stack.services.postgres import databases, postgres
@@ -32,10 +28,10 @@ def _prepare() -> Service:
     def settings(placement: Placement) -> Settings:
         home = placement.home.path
         return {
-            "SALES_INPUT_PATH": _place("SALES_INPUT_PATH", placement.folder / "input"),
-            "SALES_REFERENCE_PATH": _place("SALES_REFERENCE_PATH", placement.folder / "reference"),
-            "SALES_DELTA_PATH": _place("SALES_DELTA_PATH", home / "lake" / "sales"),
-            "SALES_CHECKPOINT_PATH": _place("SALES_CHECKPOINT_PATH", home / "checkpoints" / "sales"),
+            "SALES_INPUT_PATH": placement.chosen_place("SALES_INPUT_PATH", placement.folder / "input"),
+            "SALES_REFERENCE_PATH": placement.chosen_place("SALES_REFERENCE_PATH", placement.folder / "reference"),
+            "SALES_DELTA_PATH": placement.chosen_place("SALES_DELTA_PATH", home / "lake" / "sales"),
+            "SALES_CHECKPOINT_PATH": placement.chosen_place("SALES_CHECKPOINT_PATH", home / "checkpoints" / "sales"),
         }
 
     return Service(
@@ -57,8 +53,8 @@ def _etl() -> Service:
         follows=("kafka", "sales_prepare"),
         ports=("sales_etl",),
         needs=("SALES_ETL_METRICS_URL",),
-        settings=lambda placement: {"SALES_ETL_METRICS_URL": _url(placement, "sales_etl")},
-        probe=lambda settings: _ready("the ETL", settings["SALES_ETL_METRICS_URL"]),
+        settings=lambda placement: {"SALES_ETL_METRICS_URL": placement.url("sales_etl")},
+        probe=lambda settings: probe_ready("the ETL", settings["SALES_ETL_METRICS_URL"]),
         jars=("spark",),
         ready_seconds=180,
         stop_seconds=30,
@@ -72,8 +68,8 @@ def _loader() -> Service:
         depends_on=("sales_prepare",),
         ports=("sales_loader",),
         needs=("SALES_LOADER_METRICS_URL",),
-        settings=lambda placement: {"SALES_LOADER_METRICS_URL": _url(placement, "sales_loader")},
-        probe=lambda settings: _ready("the loader", settings["SALES_LOADER_METRICS_URL"]),
+        settings=lambda placement: {"SALES_LOADER_METRICS_URL": placement.url("sales_loader")},
+        probe=lambda settings: probe_ready("the loader", settings["SALES_LOADER_METRICS_URL"]),
         stop_seconds=15,
     )
 
@@ -90,24 +86,8 @@ def _dbt() -> Service:
         depends_on=("sales_prepare",),
         ports=("sales_dbt",),
         needs=("SALES_DBT_METRICS_URL",),
-        settings=lambda placement: {"SALES_DBT_METRICS_URL": _url(placement, "sales_dbt")},
-        probe=lambda settings: _ready("dbt", settings["SALES_DBT_METRICS_URL"]),
+        settings=lambda placement: {"SALES_DBT_METRICS_URL": placement.url("sales_dbt")},
+        probe=lambda settings: probe_ready("dbt", settings["SALES_DBT_METRICS_URL"]),
         # A run that is going on is brought to its end.
         stop_seconds=30,
     )
-
-
-def _url(placement: Placement, port: str) -> str:
-    return f"http://{ADDRESS}:{placement.ports[port]}"
-
-
-def _place(name: str, default: Path) -> str:
-    """Return a place that the user may choose; a path is made absolute, as every process has a folder of its own."""
-    chosen = Placement.chosen(name, str(default))
-    return chosen if "://" in chosen else str(Path(chosen).absolute())
-
-
-def _ready(name: str, url: str) -> None:
-    health: Any = probe_json(name, url, "/health")
-    if isinstance(health, dict) and not health.get("ready", True):
-        raise TransientError(f"{name} is not ready: {health.get('message') or health}", next_step="Look at its log.")

@@ -59,7 +59,7 @@ def connect() -> Service:
         follows=(kafka.NAME,),  # the worker loads its plugins while the broker starts, and then waits for it
         ports=(NAME,),
         needs=("CONNECT_URL",),
-        settings=lambda placement: {"CONNECT_URL": f"http://{ADDRESS}:{placement.ports[NAME]}"},
+        settings=lambda placement: {"CONNECT_URL": placement.url(NAME)},
         prepare=_prepare,
         probe=lambda settings: probe_connect(settings["CONNECT_URL"]),
         jars=("kafka",),

@@ -75,7 +75,7 @@ def object_store(buckets: tuple[str, ...] = ()) -> Service:
 def _settings(placement: Placement) -> Settings:
     secret = read_env(placement.home).get("S3_SECRET_KEY") or secrets.token_urlsafe(24)
     return {
-        "S3_ENDPOINT": f"http://{ADDRESS}:{placement.ports[NAME]}",
+        "S3_ENDPOINT": placement.url(NAME),
         "S3_ACCESS_KEY": _ACCESS_KEY,
         "S3_SECRET_KEY": secret,
     }

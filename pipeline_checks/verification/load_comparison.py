@@ -25,7 +25,7 @@ def loaded_from(pipeline: Pipeline, stage: StageDeclaration) -> StageDeclaration
 
 
 @dataclass(frozen=True)
-class LoadedTable:
+class LoadComparison:
     """Both sides of the comparison, at the version that was loaded."""
 
     forms: Forms
@@ -33,7 +33,7 @@ class LoadedTable:
     expected: Side
 
     @classmethod
-    def of(cls, pinner: Pinner, settled: Settled, origin: StageDeclaration) -> LoadedTable:
+    def of(cls, pinner: Pinner, settled: Settled, origin: StageDeclaration) -> LoadComparison:
         """Read both; raises what keeps either from being read."""
         stage, pinned = settled.declaration, settled.readable()
         above = _at_load(pinner, origin, pinned)
@@ -51,6 +51,29 @@ class LoadedTable:
     def rows(self) -> RowDifference:
         """Return which rows of both differ in a value."""
         return compare_sides(self.forms, self.found, self.expected, [self.expected])
+
+
+class LoadComparisons:
+    """The comparisons of one session: the rows of both sides are read and hashed once, for keys and for values."""
+
+    def __init__(self, pipeline: Pipeline, pinner: Pinner) -> None:
+        self._pipeline = pipeline
+        self._pinner = pinner
+        self._made: dict[str, tuple[Settled, LoadComparison]] = {}
+
+    def of(self, settled: Settled) -> LoadComparison | None:
+        """Return the comparison of a table of a warehouse with what it is loaded from; None for all other stages.
+
+        Raises what keeps either side from being read.
+        """
+        stage = settled.declaration
+        origin = loaded_from(self._pipeline, stage)
+        if origin is None:
+            return None
+        made = self._made.get(stage.name)
+        if made is None or made[0] is not settled:
+            made = self._made[stage.name] = (settled, LoadComparison.of(self._pinner, settled, origin))
+        return made[1]
 
 
 def _at_load(pinner: Pinner, origin: StageDeclaration, table: PinnedStage) -> PinnedStage:
