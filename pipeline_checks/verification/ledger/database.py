@@ -13,7 +13,7 @@ from pipeline_checks.model.errors import PipelineChecksError, TerminalError, Tra
 from pipeline_checks.verification.ledger.location import Location
 
 VERSION_TABLE: Final = "ledger_version"
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """The versions of the tables that this program knows, oldest first; each is a script of ``migrations``."""
 PATIENCE: Final = 5.0
 """Seconds to wait for another writer, or for a server to answer."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from types import TracebackType
 
 from pipeline_checks.model.clock import now
 from pipeline_checks.model.previous import PreviousState
 from pipeline_checks.model.result import RunResult
 from pipeline_checks.model.stage import StageDeclaration
-from pipeline_checks.verification.ledger import proofs, reading, recording, retention
+from pipeline_checks.verification.ledger import past, proofs, reading, recording, retention, stored_runs
 from pipeline_checks.verification.ledger.database import Database
 from pipeline_checks.verification.ledger.location import Location, location, refuse_captured
 from pipeline_checks.verification.ledger.proofs import Proof
@@ -97,3 +98,18 @@ class Ledger:
         """Return the newest values of a number, oldest first; of one check only when it is given."""
         with self._database.reading() as connection:
             return reading.measured_then(connection, pipeline, stage, measure, check, last)
+
+    def newest_runs(self) -> list[str]:
+        """Return the newest run of every pipeline."""
+        with self._database.reading() as connection:
+            return stored_runs.newest_runs(connection)
+
+    def run(self, run: str) -> RunResult:
+        """Return a run by its id or the beginning of it; raises ConfigurationError when that names no single one."""
+        with self._database.reading() as connection:
+            return stored_runs.stored_run(connection, run)
+
+    def past(self, pipeline: str, until: datetime, last: int = 60) -> past.Past:
+        """Return the newest runs of a pipeline up to an instant, with rows and lag of its stages over them."""
+        with self._database.reading() as connection:
+            return past.past_of(connection, pipeline, until, last)
