@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline_checks.clients.settings import listen_address
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
@@ -22,7 +24,7 @@ def serve_monitor(
     health: Document,
     documents: Mapping[str, Document] | None = None,
 ) -> ThreadingHTTPServer:
-    """Answer on 127.0.0.1 from a thread.
+    """Answer on this machine only, or where ``PIPELINE_CHECKS_LISTEN`` says, from a thread.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def serve_monitor(
         def log_message(self, format: str, *args: Any) -> None:
             """A probe comes several times a second; it is no news."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((listen_address(), port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="monitor", daemon=True).start()
     return server

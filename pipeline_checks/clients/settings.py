@@ -9,11 +9,20 @@ from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.secret import EnvironmentVariable, SettingValue
 
 HOME_VARIABLE = "PIPELINE_CHECKS_HOME"
+LISTEN_VARIABLE = "PIPELINE_CHECKS_LISTEN"
 
 
 def home() -> Path:
     """Return the folder of the stack's data, logs and settings: ``$PIPELINE_CHECKS_HOME`` or ``.pipeline_checks``."""
     return Path(os.environ.get(HOME_VARIABLE) or ".pipeline_checks").absolute()
+
+
+def listen_address() -> str:
+    """Return where programs listen: this machine only, unless ``PIPELINE_CHECKS_LISTEN`` says otherwise.
+
+    A container has a network of its own, in which others must reach it: what is published of it is said outside.
+    """
+    return os.environ.get(LISTEN_VARIABLE) or "127.0.0.1"
 
 
 def stack_env_file() -> Path:
@@ -47,5 +56,14 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def resolve(value: SettingValue) -> str:
-    """Return the text of a setting: itself, or the value of the environment variable it names."""
-    return setting(value.env) if isinstance(value, EnvironmentVariable) else value
+    """Return the text of a setting: itself, or the value of the environment variable it names.
+
+    A variable that is set nowhere and names folders to ``probe`` is the one of them that holds Delta tables.
+    """
+    if not isinstance(value, EnvironmentVariable):
+        return value
+    if not value.probe or setting(value.env, ""):
+        return setting(value.env)
+    from pipeline_checks.clients.delta_places import find_delta_place
+
+    return setting(value.env, find_delta_place(value.probe, home(), value.env))

@@ -22,7 +22,7 @@ value.converter=org.apache.kafka.connect.json.JsonConverter
 key.converter.schemas.enable=false
 value.converter.schemas.enable=false
 listeners=http://{address}:{port}
-rest.advertised.host.name={address}
+rest.advertised.host.name={advertised}
 rest.advertised.port={port}
 plugin.discovery=service_load
 offset.flush.interval.ms=1000
@@ -74,12 +74,16 @@ def probe_connect(url: str) -> None:
     probe_json("Kafka Connect", url, "/connectors")
 
 
+def worker_settings(address: str, advertised: str, port: int, bootstrap: str) -> str:
+    """Return the text of ``worker.properties``; others reach what listens on ``address`` at ``advertised``."""
+    return _WORKER.format(address=address, advertised=advertised, port=port, bootstrap=bootstrap)
+
+
 def _prepare(placement: Placement) -> None:
     placement.folder.mkdir(parents=True, exist_ok=True)
     replace_file(placement.folder / "log4j2.xml", kafka.LOGGING)
-    text = _WORKER.format(
-        address=ADDRESS, port=placement.ports[NAME], bootstrap=f"{ADDRESS}:{placement.ports[kafka.NAME]}"
-    )
+    bootstrap = f"{ADDRESS}:{placement.ports[kafka.NAME]}"
+    text = worker_settings(ADDRESS, ADDRESS, placement.ports[NAME], bootstrap)
     replace_file(placement.folder / "worker.properties", text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.stack.environment import replace_file
@@ -16,7 +17,7 @@ from pipeline_checks.stack.service import Placement, Service
 NAME = "kafka"
 _CONTROLLER = "kafka_controller"
 _RELAYED, _RELAY = "kafka_relayed", "kafka_relay"
-_CLUSTER = "cGlwZWxpbmVfY2hlY2tzMQ"
+CLUSTER = "cGlwZWxpbmVfY2hlY2tzMQ"
 
 _BROKER = """\
 # Written by `pipeline-checks up`.
@@ -98,6 +99,15 @@ def _settings(placement: Placement) -> dict[str, str]:
     return {name: f"{ADDRESS}:{placement.ports[port]}" for name, port in names.items()}
 
 
+def broker_settings(address: str, ports: Sequence[int], data: Path) -> str:
+    """Return the text of ``server.properties``.
+
+    ``ports`` are those of clients, of the controller, of clients behind a relay, and of that relay.
+    """
+    port, controller, relayed, relay = ports
+    return _BROKER.format(address=address, port=port, controller=controller, relayed=relayed, relay=relay, data=data)
+
+
 def _properties(placement: Placement) -> str:
     return str(placement.folder / "server.properties")
 
@@ -116,14 +126,8 @@ def _prepare(placement: Placement) -> None:
     data = placement.folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     replace_file(placement.folder / "log4j2.xml", LOGGING)
-    text = _BROKER.format(
-        address=ADDRESS,
-        port=placement.ports[NAME],
-        controller=placement.ports[_CONTROLLER],
-        relayed=placement.ports[_RELAYED],
-        relay=placement.ports[_RELAY],
-        data=data,
-    )
+    ports = [placement.ports[name] for name in (NAME, _CONTROLLER, _RELAYED, _RELAY)]
+    text = broker_settings(ADDRESS, ports, data)
     replace_file(placement.folder / "server.properties", text)
     if not (data / "meta.properties").exists():
         _format(placement)
@@ -131,7 +135,7 @@ def _prepare(placement: Placement) -> None:
 
 def _format(placement: Placement) -> None:
     log = placement.home.log("kafka-format")
-    tool = ("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", _properties(placement), "--ignore-formatted")
+    tool = ("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", _properties(placement), "--ignore-formatted")
     flags = (*FAST_START, logging_flag(placement), "-cp", placement.classpath("kafka"))
     with log.open("wb") as output:
         done = subprocess.run(

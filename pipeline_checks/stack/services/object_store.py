@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline_checks.stack.environment import read_env, replace_file
@@ -28,7 +29,7 @@ jclouds.credential=unused
 jclouds.filesystem.basedir={data}
 """
 
-_LOGGING = """\
+LOGGING = """\
 <configuration>
   <appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender">
     <encoder><pattern>%d{yyyy-MM-dd HH:mm:ss.SSS} %p %logger{0} [%thread] %msg%n</pattern></encoder>
@@ -49,14 +50,9 @@ def object_store(buckets: tuple[str, ...] = ()) -> Service:
         data = placement.folder / "data"
         for folder in (data, *(data / bucket for bucket in buckets)):
             folder.mkdir(parents=True, exist_ok=True)
-        replace_file(placement.folder / "logback.xml", _LOGGING)
-        text = _PROXY.format(
-            address=ADDRESS,
-            port=placement.ports[NAME],
-            identity=placement.settings["S3_ACCESS_KEY"],
-            credential=placement.settings["S3_SECRET_KEY"],
-            data=data,
-        )
+        replace_file(placement.folder / "logback.xml", LOGGING)
+        keys = (placement.settings["S3_ACCESS_KEY"], placement.settings["S3_SECRET_KEY"])
+        text = proxy_settings(ADDRESS, placement.ports[NAME], *keys, data)
         replace_file(placement.folder / "s3proxy.properties", text, mode=0o600)
 
     return Service(
@@ -70,6 +66,11 @@ def object_store(buckets: tuple[str, ...] = ()) -> Service:
         jars=("object_store",),
         class_archive=NAME,
     )
+
+
+def proxy_settings(address: str, port: int, identity: str, credential: str, data: Path) -> str:
+    """Return the text of ``s3proxy.properties``."""
+    return _PROXY.format(address=address, port=port, identity=identity, credential=credential, data=data)
 
 
 def _settings(placement: Placement) -> Settings:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline_checks.clients.settings import listen_address
 from pipeline_checks.clients.spark import lake_settings
 from pipeline_checks.clients.spark_connect import URL_VARIABLE, probe_server
 from pipeline_checks.model.errors import ConfigurationError
@@ -83,7 +84,7 @@ def _prepare(placement: Placement, port: int, jars: Sequence[str], more: Setting
         "spark.driver.extraJavaOptions": " ".join(java),
         "spark.driver.bindAddress": ADDRESS,
         "spark.driver.host": ADDRESS,
-        "spark.connect.grpc.binding.address": ADDRESS,
+        "spark.connect.grpc.binding.address": listen_address(),
         "spark.connect.grpc.binding.port": str(port),
         "spark.ui.enabled": "false",
         "spark.local.dir": str(placement.folder / "scratch"),

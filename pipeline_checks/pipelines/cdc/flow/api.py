@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import FastAPI, HTTPException, Path, Query, Response
 
-from pipeline_checks.clients.settings import home, setting
+from pipeline_checks.clients.settings import home, listen_address, setting
 from pipeline_checks.pipelines.cdc.flow.api_models import Health, Problem, VersionEntry, item_model, page_model
 from pipeline_checks.pipelines.cdc.flow.served import Loaded, ServedTable
 from pipeline_checks.pipelines.cdc.flow.tables import CUSTOMERS, ORDERS, Table
@@ -162,12 +162,12 @@ def served_tables() -> dict[str, ServedTable]:
 
 
 def main() -> None:
-    """Serve on 127.0.0.1 at ``CDC_API_PORT``."""
+    """Serve on this machine at ``CDC_API_PORT``."""
     import uvicorn
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app(served_tables())
-    uvicorn.run(app, host="127.0.0.1", port=int(setting("CDC_API_PORT")), access_log=False, log_level="warning")
+    uvicorn.run(app, host=listen_address(), port=int(setting("CDC_API_PORT")), access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from pipeline_checks.clients.settings import listen_address
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.ingestion.flow.serving.app import context_of, create_app
 from pipeline_checks.pipelines.ingestion.flow.settings import load
@@ -16,7 +17,7 @@ _STOP_SECONDS = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve on 127.0.0.1 until SIGTERM; 2 for a wrong setting, 1 when it cannot start."""
+    """Serve on this machine until SIGTERM; 2 for a wrong setting, 1 when it cannot start."""
     import uvicorn
 
     argparse.ArgumentParser(
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     uvicorn.run(
         app,
-        host="127.0.0.1",
+        host=listen_address(),
         port=settings.port,
         access_log=False,
         log_level="warning",

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
+from pipeline_checks.clients.settings import listen_address
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
 from pipeline_checks.pipelines.market_data.flow.avro import Decoder, registry, schema_by_id
 from pipeline_checks.pipelines.market_data.flow.metrics import Metrics
@@ -164,7 +165,7 @@ def serve_from(kafka: KafkaSettings, iceberg: IcebergSettings, watching: Observa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve on 127.0.0.1 until SIGTERM; 2 for a wrong setting, 1 when it cannot start."""
+    """Serve on this machine until SIGTERM; 2 for a wrong setting, 1 when it cannot start."""
     import uvicorn
 
     argparse.ArgumentParser(
@@ -185,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PipelineChecksError as problem:
         _log.error("the API cannot start: %s", problem)
         return 1
-    uvicorn.run(app, host="127.0.0.1", port=settings.port, access_log=False, log_level="warning")
+    uvicorn.run(app, host=listen_address(), port=settings.port, access_log=False, log_level="warning")
     return 0
 
 

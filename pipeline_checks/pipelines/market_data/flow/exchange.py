@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline_checks.clients.settings import listen_address
 from pipeline_checks.pipelines.market_data.flow.simulator.connection import Limits
 from pipeline_checks.pipelines.market_data.flow.simulator.feed import Course, Feed
 from pipeline_checks.pipelines.market_data.flow.simulator.ledger import Ledger
@@ -72,7 +73,7 @@ async def _run(options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, feed.stop)
-    port = await exchange.start("127.0.0.1", options.port)
+    port = await exchange.start(listen_address(), options.port)
     print(f"listening on 127.0.0.1:{port}", flush=True)  # noqa: T201 - for who started it with port 0
     await feed.run()
     await exchange.stop()

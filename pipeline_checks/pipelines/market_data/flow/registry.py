@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from pipeline_checks.clients.settings import listen_address
 from pipeline_checks.pipelines.market_data.flow.registering.schemas import Refused, Schemas
 
 _KIND: Final = "application/vnd.schemaregistry.v1+json"
@@ -166,7 +167,7 @@ def _json(body: Any, status: int = 200) -> Response:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve on 127.0.0.1 until SIGTERM."""
+    """Serve on this machine until SIGTERM."""
     import uvicorn
 
     parser = argparse.ArgumentParser(prog="registry", description="A minimal schema registry for one machine.")
@@ -175,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app(Schemas(options.file))
-    uvicorn.run(app, host="127.0.0.1", port=options.port, access_log=False, log_level="warning")
+    uvicorn.run(app, host=listen_address(), port=options.port, access_log=False, log_level="warning")
     return 0
 
 
