@@ -23,10 +23,13 @@ FLOORS = {
     "verification": 3,
     "reports": 4,
     "faults": 4,
+    "introspection": 4,
+    "alerts": 5,
     "pipelines": 5,
     "scenarios": 6,
     "orchestration": 7,
     "cli": 7,
+    "testing": 7,
 }
 EXCEPTIONS = {"__init__", "definitions"}
 """The two modules at the top of the package: what is public, and the code location."""

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "check": ("pipeline_checks.cli.check", "Verify pipelines or single stages; nothing is moved."),
     "scenario": ("pipeline_checks.cli.scenario", "Damage a pipeline and compare the findings with the expected ones."),
     "fault": ("pipeline_checks.cli.fault", "List faults, inject one by hand, undo it."),
+    "init": ("pipeline_checks.cli.init", "Propose a pipeline for what you have, and check it."),
     "history": ("pipeline_checks.cli.history", "Show what earlier runs measured of a stage."),
     "jars": ("pipeline_checks.cli.jars", "Fetch the jars of the stack, or lock them anew."),
 }

@@ -51,13 +51,21 @@ def read_documents(file: File, shown_as: str | None = None) -> list[Document]:
     name = shown_as or str(file)
     try:
         text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigurationError(f"{name}: cannot be read: {problem}", next_step="Correct the file.") from None
+    return documents_of(text, name)
+
+
+def documents_of(text: str, name: str) -> list[Document]:
+    """Return the documents of a text in YAML that messages call ``name``; raises as ``read_documents`` does."""
+    try:
         return list(_documents(text, name))
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = f":{mark.line + 1}" if mark is not None else ""
         what = ", ".join(str(p) for p in (problem.context, problem.problem) if p)
         raise ConfigurationError(f"{name}{line}: not valid YAML: {what}", next_step="Correct that line.") from None
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as problem:
+    except yaml.YAMLError as problem:
         raise ConfigurationError(f"{name}: cannot be read: {problem}", next_step="Correct the file.") from None
 
 
