@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline_checks.cli.options import deadline_option, project_option, report_options, strict_option
 from pipeline_checks.cli.output import progress
 
+if TYPE_CHECKING:
+    from pipeline_checks.model.pipeline import Pipeline
+    from pipeline_checks.model.result import RunResult
+
 
 @click.command(name="check")
 @click.argument("targets", nargs=-1, metavar="[PIPELINE[.STAGE]]...")
 @click.option("--only", metavar="KIND,...", help="Judge only checks of these kinds, such as counts,schema.")
 @click.option("--full", is_flag=True, help="Read everything again, also what was verified before.")
+@click.option("--alert", is_flag=True, help="Tell the pipeline's channels what went wrong or recovered.")
 @deadline_option
 @strict_option
 @project_option
@@ -22,6 +29,7 @@ def command(
     targets: tuple[str, ...],
     only: str | None,
     full: bool,
+    alert: bool,
     deadline: float | None,
     strict: bool,
     project: Path | None,
@@ -43,4 +51,14 @@ def command(
     selected, wanted = resolve(targets, project), kinds(only)
     options = Options(deadline=deadline, full=full, progress=progress)
     results = [run_checks(pipeline, stages, wanted, options) for pipeline, stages in selected]
+    if alert:
+        _tell([pipeline for pipeline, _ in selected], results)
     return publish(results, json_file, junit_file, markdown_file, strict=strict)
+
+
+def _tell(pipelines: Sequence[Pipeline], results: Sequence[RunResult]) -> None:
+    from pipeline_checks.alerts.outcome import outcomes_of
+    from pipeline_checks.alerts.sending import send_alerts
+
+    for pipeline, result in zip(pipelines, results, strict=True):
+        send_alerts(pipeline, outcomes_of(result), progress)

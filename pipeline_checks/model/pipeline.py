@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
+from pipeline_checks.model.alerting import AlertsDeclaration
 from pipeline_checks.model.engine import EngineDeclaration
 from pipeline_checks.model.stage import StageDeclaration
 
@@ -15,7 +16,7 @@ class Pipeline(BaseModel):
 
     ``flow``, ``seed`` and ``scenarios`` name the modules (dotted) that move data, write seed data and hold
     scenarios, for pipelines that have them. ``engine`` says what reads the rows of lake tables, where that is not this
-    machine.
+    machine. ``alerts`` says who is told of what.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +28,7 @@ class Pipeline(BaseModel):
     seed: str | None = None
     scenarios: str | None = None
     engine: EngineDeclaration | None = None
+    alerts: AlertsDeclaration | None = None
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Pipeline:

@@ -50,6 +50,15 @@ class VerifiedPipeline(dg.Component, dg.Model, dg.Resolvable):
             description="What reads the rows of lake tables: `spark: sc://HOST:PORT`, or `{env: NAME}` of that.",
         ),
     ] = None
+    alerts: Annotated[
+        Mapping[str, Any] | None,
+        dg.Resolver(
+            _as_written,
+            model_field_type=dict[str, Any] | None,
+            inject_before_resolve=False,
+            description="Who is told of what: channels, verdicts, mutes; the console where nothing is written.",
+        ),
+    ] = None
     contracts: Annotated[
         Mapping[str, Any],
         dg.Resolver(

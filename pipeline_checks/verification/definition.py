@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline_checks.checks.registry import KINDS as CHECK_KINDS
 from pipeline_checks.checks.registry import check
+from pipeline_checks.model.alerting import AlertsDeclaration
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.engine import EngineDeclaration
 from pipeline_checks.model.errors import ConfigurationError
@@ -27,7 +28,7 @@ from pipeline_checks.verification.reference_targets import reference_problems
 
 TYPE: Final = "pipeline_checks.VerifiedPipeline"
 """The ``type`` of a document that declares a pipeline."""
-FIELDS: Final = ("name", "description", "flow", "seed", "scenarios", "engine", "contracts", "stages")
+FIELDS: Final = ("name", "description", "flow", "seed", "scenarios", "engine", "alerts", "contracts", "stages")
 """The fields of a pipeline's ``attributes``."""
 _TEXTS: Final = ("name", "description", "flow", "seed", "scenarios")
 
@@ -61,6 +62,7 @@ def build_pipeline(attributes: Any, locate: Locate = nowhere, path: Path = ("att
     if "name" not in texts:
         problems.append(Problem(path, "'name' is missing", "Add name."))
     engine = _engine(attributes.get("engine"), (*path, "engine"), problems)
+    alerts = _alerts(attributes.get("alerts"), (*path, "alerts"), problems)
     shared = read_shared(attributes.get("contracts"), (*path, "contracts"), problems)
     raw = expand(attributes.get("stages"), (*path, "stages"), problems)
     stages = _Stages(shared, problems)
@@ -70,7 +72,7 @@ def build_pipeline(attributes: Any, locate: Locate = nowhere, path: Path = ("att
     what = f"pipeline {texts.get('name', '')}".rstrip()
     refuse(problems, locate, what)
     try:
-        return Pipeline(**texts, engine=engine, stages=tuple(stages.declared.values()))
+        return Pipeline(**texts, engine=engine, alerts=alerts, stages=tuple(stages.declared.values()))
     except ValidationError as error:
         refuse(problems_of(error, path, FIELDS, attributes, "a pipeline"), locate, what)
         raise
@@ -83,6 +85,16 @@ def _engine(written: Any, path: Path, problems: list[Problem]) -> EngineDeclarat
         return EngineDeclaration.model_validate(written)
     except ValidationError as error:
         problems += problems_of(error, path, fields_of(EngineDeclaration), written, "an engine")
+    return None
+
+
+def _alerts(written: Any, path: Path, problems: list[Problem]) -> AlertsDeclaration | None:
+    if written is None:
+        return None
+    try:
+        return AlertsDeclaration.model_validate(written)
+    except ValidationError as error:
+        problems += problems_of(error, path, fields_of(AlertsDeclaration), written, "alerts")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The tables of what people are told. Unlike those of runs, their rows change: an alert closes, a notice is delivered."""
+"""The tables of what people are told. Unlike those of runs, rows change: an alert closes, a notice is sent."""
 
 from __future__ import annotations
 
