@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
+.PHONY: help setup run test test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ HOME_FOLDER := $(abspath $(or $(PIPELINE_CHECKS_HOME),.pipeline_checks))
 ARGS ?=
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the virtual environment from requirements.lock
 
@@ -44,6 +44,32 @@ UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py pi
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT)
 	$(BIN)/python -m pytest pipeline_checks_tests $(addprefix --ignore=,$(UNIT)) $(ARGS)
+
+# The eight end-to-end tests of the CDC pipeline, its health and its freshness. SKIP_PIPELINE_MANAGEMENT=true lets them use
+# the stack that `pipeline-checks up cdc` has started, or the services that the environment names.
+E2E := pipeline_checks_tests/cdc
+E2E_PIPELINE := $(addprefix $(E2E)/test_,insert_flow.py update_flow.py delete_flow.py throughput.py lag.py \
+  data_quality.py recovery.py schema_evolution.py)
+E2E_HEALTH := $(E2E)/test_health.py
+E2E_FRESHNESS := $(E2E)/test_freshness.py $(E2E)/test_unsettled.py
+# What kills services needs them as processes of this machine.
+E2E_MARKS := -m "not soak$(if $(filter external compose,$(PIPELINE_CHECKS_PROVIDER)), and not own_processes)"
+PIPELINE ?= cdc
+
+test-e2e: $(STAMP) ## Run the end-to-end tests of cdc: pipeline, health and freshness
+	$(BIN)/python -m pytest $(E2E_MARKS) $(E2E_HEALTH) $(E2E_FRESHNESS) $(E2E_PIPELINE) $(ARGS)
+
+test-e2e-pipeline: $(STAMP) ## Only the eight tests of the data on its way
+	$(BIN)/python -m pytest $(E2E_MARKS) $(E2E_PIPELINE) $(ARGS)
+
+test-e2e-health: $(STAMP) ## Only whether every service answers its protocol
+	$(BIN)/python -m pytest $(E2E_MARKS) $(E2E_HEALTH) $(ARGS)
+
+test-e2e-freshness: $(STAMP) ## Only whether the data is young, and late data told
+	$(BIN)/python -m pytest $(E2E_MARKS) $(E2E_FRESHNESS) $(ARGS)
+
+validate-pipeline: $(STAMP) ## Verify the pipeline that runs (PIPELINE=cdc); nothing is started or moved
+	$(BIN)/pipeline-checks check $(PIPELINE) $(ARGS)
 
 unit: $(STAMP) ## Run the tests that need no services and no commands of others
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(ARGS)

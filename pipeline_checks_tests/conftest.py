@@ -1,4 +1,8 @@
-"""Fixtures of the whole suite: a stack of its own, brought up once and taken down at the end."""
+"""Fixtures of the whole suite: a stack of its own, brought up once and taken down at the end.
+
+With ``SKIP_PIPELINE_MANAGEMENT`` the tests use the stack that is up already, or the services that the environment
+names, and neither start nor stop any; one that is missing is an error.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,19 @@ import psutil
 import pytest
 from hypothesis import settings
 
-from pipeline_checks.clients.settings import HOME_VARIABLE
+from pipeline_checks.clients.settings import HOME_VARIABLE, home
 from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.environment import read_env
+from pipeline_checks.stack.external import ExternalProvider
 from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, ServiceState
+from pipeline_checks.testing.modes import SKIP_VARIABLE
 
 settings.register_profile("no_deadline", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("no_deadline")
 
+MANAGED = not os.environ.get(SKIP_VARIABLE)
+"""Whether the session's stack is started and stopped here."""
 _PREFIX = "pipeline_checks_tests-"
 _NEED_STACK = {"base_stack", "stack", "own_home", "module_home", "market_base", "ingestion_base"}
 OURS = (
@@ -53,6 +61,10 @@ class RunningStack:
     def up(self, services: list[Service]) -> list[ServiceState]:
         """Bring services up and tell the time that each took."""
         return self.provider.up(services, _tell)
+
+    def require(self, services: list[Service]) -> None:
+        """Bring services up; those of somebody else must be."""
+        (self.provider if MANAGED else ExternalProvider()).up(services, _tell)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -95,16 +107,19 @@ def _place(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def stack_home() -> Iterator[Path]:
     """Return the home of the session's stack, never a developer's; what a killed session left is taken down first."""
+    if not MANAGED:
+        yield home()
+        return
     _take_down_abandoned()
-    home = _new_home()
+    own = _new_home()
     before = {name: os.environ.pop(name) for name in OURS if name in os.environ}
     hidden = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(home)
+    os.environ[HOME_VARIABLE] = str(own)
     try:
-        yield home
+        yield own
     finally:
         try:
-            _remove(home)
+            _remove(own)
         finally:
             os.environ.pop(HOME_VARIABLE)
             os.environ.update(before | ({HOME_VARIABLE: hidden} if hidden else {}))
@@ -118,7 +133,7 @@ def base_stack(stack_home: Path) -> RunningStack:
     from pipeline_checks.stack.services.postgres import postgres
 
     running = RunningStack(stack_home, EmbeddedProvider(stack_home))
-    running.up([postgres(), kafka(), connect()])
+    running.require([postgres(), kafka(), connect()])
     return running
 
 
@@ -127,41 +142,41 @@ def stack(base_stack: RunningStack) -> RunningStack:
     """Return the stack with everything that the pipeline ``cdc`` runs on, its mover and API included."""
     from pipeline_checks.pipelines.cdc.services import services
 
-    base_stack.up(services())
+    base_stack.require(services())
     return base_stack
 
 
 @pytest.fixture
 def own_home() -> Iterator[Path]:
     """Return a home for a stack that one test may kill and break; it is taken down and removed afterwards."""
-    home = _new_home()
+    own = _new_home()
     try:
-        yield home
+        yield own
     finally:
-        _remove(home)
+        _remove(own)
 
 
 @pytest.fixture(scope="module")
 def module_home() -> Iterator[Path]:
     """Return a home for a stack that the tests of one module share and may kill and break."""
-    home = _new_home()
+    own = _new_home()
     try:
-        yield home
+        yield own
     finally:
-        _remove(home)
+        _remove(own)
 
 
 def _new_home() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
-def _remove(home: Path) -> None:
-    EmbeddedProvider(home).down(purge=True)
-    shutil.rmtree(home, ignore_errors=True)
+def _remove(folder: Path) -> None:
+    EmbeddedProvider(folder).down(purge=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take_down_abandoned() -> None:
-    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = home.name.removeprefix(_PREFIX).partition("-")[0]
-        if home.stat().st_uid == os.getuid() and pid.isdigit() and not psutil.pid_exists(int(pid)):
-            _remove(home)
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if folder.stat().st_uid == os.getuid() and pid.isdigit() and not psutil.pid_exists(int(pid)):
+            _remove(folder)

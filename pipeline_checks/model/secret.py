@@ -12,11 +12,16 @@ _URL_WITH_PASSWORD = re.compile(r"^[a-z0-9+.-]+://[^/@\s:]*:[^/@\s]+@", re.IGNOR
 
 
 class EnvironmentVariable(BaseModel):
-    """A value that stands in the environment variable ``env`` when the stage is used, never at load."""
+    """A value that stands in the environment variable ``env`` when the stage is used, never at load.
+
+    ``probe`` names folders that are looked at for Delta tables where the variable is not set; exactly one may hold
+    some. One that is not absolute lies in the home of the stack.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    probe: tuple[str, ...] = ()
 
 
 class Setting:

@@ -24,7 +24,9 @@ def require_environment(pipeline: Pipeline, stages: Iterable[StageDeclaration]) 
         for field, variable in _variables(declaration):
             try:
                 resolve(variable)
-            except ConfigurationError:
+            except ConfigurationError as error:
+                if error.data.get("ambiguous"):
+                    raise
                 missing.setdefault(variable.env, []).append(f"{name}.{field}")
     if missing:
         said = "; ".join(

@@ -12,7 +12,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.verification.discovery import load_pipeline
 from pipeline_checks_tests.cdc.commands import Command, run_command
 from pipeline_checks_tests.cdc.settling import Topics, topic_readers
-from pipeline_checks_tests.conftest import RunningStack
+from pipeline_checks_tests.conftest import MANAGED, RunningStack
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def main_job(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> M
     folder = tmp_path_factory.mktemp("main_job")
     file = folder / "cdc.json"
     reports = ("--json", str(file), "--junit", str(folder / "cdc.xml"), "--markdown", str(folder / "cdc.md"))
-    command = run_command("run", "cdc", "--keep", *reports)
+    provider = () if MANAGED else ("--provider", "external")
+    command = run_command("run", "cdc", "--keep", *provider, *reports)
     assert file.exists(), command.errors
     source = json.loads((stack.home / "cdc-source.json").read_text())
     return MainJob(command, json.loads(file.read_text()), source)

@@ -32,7 +32,7 @@ from pipeline_checks_tests.cdc.truth import LAKES, TABLES, assert_current, asser
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.stack.lake_truth import delta_frame, iceberg_frame
 
-pytestmark = pytest.mark.leaves_damage
+pytestmark = [pytest.mark.leaves_damage, pytest.mark.own_processes]
 
 LIMIT_SECONDS, RATE, SOME = 60, 50, 40
 MOVER, CONNECT, KAFKA, POSTGRES = "cdc_mover", "connect", "kafka", "postgres"

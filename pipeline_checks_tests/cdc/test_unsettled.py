@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from pipeline_checks.clients.settings import setting
 from pipeline_checks_tests.cdc.commands import check, verdicts
 from pipeline_checks_tests.cdc.conftest import MainJob
 from pipeline_checks_tests.cdc.mover import stopped
 from pipeline_checks_tests.conftest import RunningStack
+
+pytestmark = pytest.mark.own_processes
 
 BEHIND = ("delta_customers", "delta_customers_changes", "iceberg_customers", "iceberg_customers_changes")
 
