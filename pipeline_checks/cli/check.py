@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline_checks.cli.options import deadline_option, project_option, report_options, strict_option
-from pipeline_checks.cli.output import progress
+from pipeline_checks.cli.output import progress, replace_text
 
 if TYPE_CHECKING:
     from pipeline_checks.model.pipeline import Pipeline
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--only", metavar="KIND,...", help="Judge only checks of these kinds, such as counts,schema.")
 @click.option("--full", is_flag=True, help="Read everything again, also what was verified before.")
 @click.option("--alert", is_flag=True, help="Tell the pipeline's channels what went wrong or recovered.")
+@click.option("--metrics", "metrics_file", metavar="FILE|-", help="Write the verdicts as metrics of Prometheus.")
 @deadline_option
 @strict_option
 @project_option
@@ -30,12 +31,14 @@ def command(
     only: str | None,
     full: bool,
     alert: bool,
+    metrics_file: str | None,
     deadline: float | None,
     strict: bool,
     project: Path | None,
     json_file: str | None,
     junit_file: str | None,
     markdown_file: str | None,
+    html_file: str | None,
 ) -> int:
     """Verify pipelines, or single stages of them, at one consistent cut; all pipelines when none is named.
 
@@ -53,7 +56,12 @@ def command(
     results = [run_checks(pipeline, stages, wanted, options) for pipeline, stages in selected]
     if alert:
         _tell([pipeline for pipeline, _ in selected], results)
-    return publish(results, json_file, junit_file, markdown_file, strict=strict)
+    if metrics_file is not None:
+        _write_metrics(results, metrics_file)
+    pipelines = [pipeline for pipeline, _ in selected]
+    return publish(
+        results, json_file, junit_file, markdown_file, strict=strict, html_file=html_file, pipelines=pipelines
+    )
 
 
 def _tell(pipelines: Sequence[Pipeline], results: Sequence[RunResult]) -> None:
@@ -62,3 +70,9 @@ def _tell(pipelines: Sequence[Pipeline], results: Sequence[RunResult]) -> None:
 
     for pipeline, result in zip(pipelines, results, strict=True):
         send_alerts(pipeline, outcomes_of(result), progress)
+
+
+def _write_metrics(results: Sequence[RunResult], target: str) -> None:
+    from pipeline_checks.reports import prometheus
+
+    replace_text(prometheus.render(results), target)

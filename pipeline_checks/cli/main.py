@@ -26,7 +26,10 @@ COMMANDS: Final = {
     "scenario": ("pipeline_checks.cli.scenario", "Damage a pipeline and compare the findings with the expected ones."),
     "fault": ("pipeline_checks.cli.fault", "List faults, inject one by hand, undo it."),
     "init": ("pipeline_checks.cli.init", "Propose a pipeline for what you have, and check it."),
+    "report": ("pipeline_checks.cli.report", "Write reports of runs that are over, from the ledger."),
     "history": ("pipeline_checks.cli.history", "Show what earlier runs measured of a stage."),
+    "alerts": ("pipeline_checks.cli.alerts", "Show what people were told, try the channels, mute."),
+    "metrics": ("pipeline_checks.cli.metrics", "Serve verdicts, lag, rows and durations to Prometheus."),
     "jars": ("pipeline_checks.cli.jars", "Fetch the jars of the stack, or lock them anew."),
 }
 """Command to its module and what it is for."""

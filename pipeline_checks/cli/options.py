@@ -55,4 +55,5 @@ def report_options(command: F) -> F:
     """Add the options that write reports of verdicts."""
     markdown = click.option("--markdown", "markdown_file", metavar="FILE|-", help="Write a Markdown summary.")
     junit = click.option("--junit", "junit_file", metavar="FILE|-", help="Write JUnit XML, one case a check.")
-    return json_option(junit(markdown(command)))
+    html = click.option("--html", "html_file", metavar="FILE|-", help="Write one HTML page that needs nothing else.")
+    return json_option(junit(markdown(html(command))))

@@ -39,6 +39,7 @@ def command(
     json_file: str | None,
     junit_file: str | None,
     markdown_file: str | None,
+    html_file: str | None,
 ) -> int:
     """Start the services, seed the source when it is empty, change rows while data moves, verify every stage, report.
 
@@ -52,9 +53,11 @@ def command(
     from pipeline_checks.cli.verdicts import publish
     from pipeline_checks.verification.discovery import load_pipeline
 
-    result = run(load_pipeline(pipeline, project), rows, seed, provider, deadline=deadline, keep=keep)
+    declared = load_pipeline(pipeline, project)
+    result = run(declared, rows, seed, provider, deadline=deadline, keep=keep)
     files = [
         given or f"reports/{pipeline}.{ending}"
         for given, ending in ((json_file, "json"), (junit_file, "junit.xml"), (markdown_file, "md"))
     ]
-    return publish([result], *files, strict=strict)
+    html_file = html_file or f"reports/{pipeline}.html"
+    return publish([result], *files, strict=strict, html_file=html_file, pipelines=[declared])

@@ -11,6 +11,7 @@ from pipeline_checks.cli.output import write_text
 from pipeline_checks.model.verdict import overall
 
 if TYPE_CHECKING:
+    from pipeline_checks.model.pipeline import Pipeline
     from pipeline_checks.model.result import RunResult
 
 
@@ -21,10 +22,13 @@ def publish(
     markdown_file: str | None,
     *,
     strict: bool = False,
+    html_file: str | None = None,
+    pipelines: Sequence[Pipeline] = (),
 ) -> int:
     """Write the reports that were asked for, show the verdicts, and return the exit code.
 
-    The table goes to stdout, or to stderr when a report was asked for there.
+    The table goes to stdout, or to stderr when a report was asked for there. ``pipelines`` are those of the results,
+    for the picture of the HTML page.
     """
     from pipeline_checks.reports import console, json, junit, markdown
 
@@ -32,6 +36,11 @@ def publish(
     for target, form in files:
         if target is not None:
             write_text(form.render(results), target)
-    taken = any(target == "-" for target, _ in files)
+    if html_file is not None:
+        from pipeline_checks.reports.html.gathering import subjects_of
+        from pipeline_checks.reports.html.page import render
+
+        write_text(render(subjects_of(results, pipelines)), html_file)
+    taken = "-" in (html_file, *(target for target, _ in files))
     console.show(results, sys.stderr if taken else sys.stdout)
     return code_of(overall(result.verdict for result in results), strict=strict)

@@ -72,6 +72,11 @@ class Ledger:
         with self._database.reading() as connection:
             return reading.previous_state(connection, pipeline, stage)
 
+    def newest_rows(self, pipeline: str, stages: Iterable[str]) -> dict[str, int]:
+        """Return by stage how many rows the newest run found that looked at it."""
+        with self._database.reading() as connection:
+            return reading.newest_rows(connection, pipeline, stages)
+
     def last_proof(self, pipeline: str, upstream: str, stage: str) -> Proof | None:
         """Return up to where two stages were proved to agree, None when they never were."""
         with self._database.reading() as connection:
