@@ -45,7 +45,7 @@ def configuration(database_url: str) -> dict[str, str]:
         # Decimals come as text: precision and scale of such a column are known by this alone.
         "datatype.propagate.source.type": r".+\.NUMERIC,.+\.DECIMAL",
         "heartbeat.interval.ms": "500",
-        "poll.interval.ms": "5",
+        "poll.interval.ms": "20",
         "exactly.once.support": "required",
         "producer.override.linger.ms": "0",
         "key.converter": _JSON,

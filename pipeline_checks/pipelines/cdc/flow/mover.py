@@ -41,7 +41,7 @@ TOPIC_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 20.0
 """How long the JVM may take to end."""
 _SPARK: Final = {
-    "spark.sql.streaming.pollingDelay": "20ms",
+    "spark.sql.streaming.pollingDelay": "50ms",
     "spark.sql.streaming.minBatchesToRetain": "10",
     "spark.sql.streaming.metricsEnabled": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
