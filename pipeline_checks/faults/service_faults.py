@@ -1,9 +1,7 @@
-"""Faults of services: killed, frozen, cut off. Only of services that run under this machine's own supervisor."""
+"""Faults of services: killed, frozen, cut off. Only of services whose processes run on this machine."""
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +12,9 @@ from pipeline_checks.clients.postgres import connect, translated
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.faults.fault import Target
 from pipeline_checks.faults.injury import Injury
-from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import TerminalError, TransientError
-from pipeline_checks.stack.embedded import EmbeddedProvider
-from pipeline_checks.stack.home import Home
-from pipeline_checks.stack.supervision import Supervisor
+from pipeline_checks.model.errors import TerminalError
+from pipeline_checks.stack.providers import provider
 
-_DOWN_SECONDS = 60.0
 _SAME_START = 0.01
 """Seconds. A process id belongs to the process that was written down when the start times agree."""
 
@@ -55,7 +49,7 @@ class Frozen:
         for process in _found(injury):
             with suppress(psutil.Error):
                 process.resume()
-        EmbeddedProvider().up(target.services)
+        provider().up(target.services)
 
 
 @dataclass(frozen=True)
@@ -76,21 +70,14 @@ class Crashed:
 
     def act(self, target: Target, injury: Injury) -> Injury:
         """Kill it, and keep its supervisor from starting it anew."""
-        supervisor = Supervisor(Home.current())
-        with suppress(ProcessLookupError):
-            os.kill(supervisor.process(target.name).pid, signal.SIGKILL)
-
-        def stays_down() -> bool:
-            supervisor.stop(target.name)  # again: one that has just ended is not stopped by it, but started anew
-            return supervisor.process(target.name).is_down
-
-        if not Deadline(_DOWN_SECONDS).wait_until(stays_down):
-            raise TransientError(f"{target.name} does not stay down.", next_step="Look at its log.")
+        with suppress(psutil.Error):
+            _processes(target)[0].kill()
+        provider().halt(target.name)
         return injury
 
     def undo(self, target: Target, injury: Injury) -> None:
         """Start it, and wait until everything answers."""
-        EmbeddedProvider().up(target.services)
+        provider().up(target.services)
 
 
 @dataclass(frozen=True)
@@ -120,7 +107,7 @@ class ConnectionsCut:
 
     def undo(self, target: Target, injury: Injury) -> None:
         """Wait until everything answers: the clients connect again by themselves."""
-        EmbeddedProvider().up(target.services)
+        provider().up(target.services)
 
 
 def _is_service(target: Target) -> bool:
@@ -129,12 +116,10 @@ def _is_service(target: Target) -> bool:
 
 def _processes(target: Target) -> list[psutil.Process]:
     """Return the service's process and all below it; raises TerminalError when it does not run here."""
-    info = Supervisor(Home.current()).processes().get(target.name)
-    if info is None or not info.pid:
-        raise TerminalError(
-            f"{target.name} does not run under the supervisor of this home.", next_step="Start it: pipeline-checks up."
-        )
-    root = psutil.Process(info.pid)
+    pid = provider().pid(target.name)
+    if pid is None:
+        raise TerminalError(f"{target.name} does not run on this machine.", next_step="Start it: pipeline-checks up.")
+    root = psutil.Process(pid)
     return [root, *root.children(recursive=True)]
 
 

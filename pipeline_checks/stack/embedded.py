@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pipeline_checks.clients.settings import HOME_VARIABLE
 from pipeline_checks.model import clock
+from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import PipelineChecksError, TransientError
 from pipeline_checks.stack import archives, processes
 from pipeline_checks.stack.environment import read_env, refuse_contradictions, write_env
@@ -18,12 +18,13 @@ from pipeline_checks.stack.home import Home
 from pipeline_checks.stack.java import Java, find_java
 from pipeline_checks.stack.locking import exclusive
 from pipeline_checks.stack.ports import choose_ports, variable
+from pipeline_checks.stack.purging import purge_home
 from pipeline_checks.stack.service import Placement, Service, in_order
 from pipeline_checks.stack.startup import Start, bring_up
 from pipeline_checks.stack.status import Progress, Report, ServiceState, State, restarts, silent
 from pipeline_checks.stack.supervision import ProcessInfo, Program, Supervisor
 
-_PURGED = ("services", "logs", "archives", "lake", "checkpoints", "injuries")
+_DOWN_SECONDS = 60.0
 _RUNTIME = ("supervisord.conf", "supervisord.pid", "processes.json")
 
 
@@ -72,7 +73,7 @@ class EmbeddedProvider:
             self.home.socket.unlink(missing_ok=True)
             self._keep_archives(report)
             if purge:
-                self._purge()
+                purge_home(self.home)
         if purge:
             self.home.lock_file.unlink(missing_ok=True)
             with suppress(OSError):  # something of the user's own lies in it
@@ -88,6 +89,21 @@ class EmbeddedProvider:
                 self._supervisor.remove(names)
                 self._record()
         return [name for name in names if _runs(running.get(name))]
+
+    def pid(self, name: str) -> int | None:
+        """Return the id of a service's first process, None when it does not run."""
+        found = self._supervisor.processes().get(name)
+        return None if found is None or not found.pid else found.pid
+
+    def halt(self, name: str) -> None:
+        """Stop a service and keep it down; ``up`` starts it again. Raises TransientError when it does not end."""
+
+        def stays_down() -> bool:
+            self._supervisor.stop(name)  # again: one that has just ended is not stopped by it, but started anew
+            return self._supervisor.process(name).is_down
+
+        if not Deadline(_DOWN_SECONDS).wait_until(stays_down):
+            raise TransientError(f"{name} does not stay down.", next_step=f"Look at {self.home.log(name)}.")
 
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Return the state of each service: of those given, and of all others that run."""
@@ -188,15 +204,6 @@ class EmbeddedProvider:
             for name in archives.collect(self.home, java):
                 report(Progress(name, "done", message="archive of loaded classes kept for faster starts"))
         archives.discard(self.home)
-
-    def _purge(self) -> None:
-        # The server's data may lie outside, where the user it runs as can reach it.
-        for folder in (*(self.home.path / name for name in _PURGED), self.home.outside):
-            if folder.exists():
-                shutil.rmtree(folder)
-        for file in self.home.path.glob("ledger.db*"):  # what it proves is about data that is gone
-            file.unlink()
-        self.home.env_file.unlink(missing_ok=True)
 
     # what is known
 

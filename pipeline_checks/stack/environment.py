@@ -14,8 +14,13 @@ _HEADER = "# Written by `pipeline-checks up`: what the stack of this folder runs
 
 def read_env(home: Home) -> dict[str, str]:
     """Return the settings of the home's stack, empty when it has none."""
+    return read_variables(home.env_file)
+
+
+def read_variables(file: Path) -> dict[str, str]:
+    """Return what a file of lines ``NAME=value`` says, empty when it is not there."""
     try:
-        text = home.env_file.read_text()
+        text = file.read_text()
     except FileNotFoundError:
         return {}
     pairs = (line.partition("=") for line in text.splitlines() if line and not line.startswith("#"))
@@ -24,11 +29,16 @@ def read_env(home: Home) -> dict[str, str]:
 
 def write_env(home: Home, settings: Mapping[str, str]) -> None:
     """Replace the settings of the home's stack in one step; a reader sees the old or the new file, never a part."""
+    write_variables(home.env_file, settings)
+
+
+def write_variables(file: Path, settings: Mapping[str, str]) -> None:
+    """Write a file of lines ``NAME=value`` that only its owner can read, in one step."""
     for name, value in settings.items():
         if "\n" in value:
-            raise TerminalError(f"the setting {name} holds a line break, which stack.env cannot say")
+            raise TerminalError(f"the setting {name} holds a line break, which {file.name} cannot say")
     lines = (f"{name}={value}\n" for name, value in sorted(settings.items()))
-    replace_file(home.env_file, _HEADER + "".join(lines), mode=0o600)
+    replace_file(file, _HEADER + "".join(lines), mode=0o600)
 
 
 def replace_file(path: Path, text: str, *, mode: int = 0o644) -> None:

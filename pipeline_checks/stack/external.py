@@ -61,6 +61,16 @@ class ExternalProvider:
         """Do nothing: what was not started here is not stopped here."""
         return []
 
+    def pid(self, name: str) -> int | None:
+        """Return None: whose process it is, is not known here."""
+        return None
+
+    def halt(self, name: str) -> None:
+        """Refuse: what was not started here is not stopped here."""
+        raise ConfigurationError(
+            f"{name} is somebody else's service", next_step="Use a stack of your own: `--provider embedded`."
+        )
+
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Probe each service once; without any, the shared ones that the environment names."""
         from pipeline_checks.stack.services import shared

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Report, ServiceState, silent
@@ -35,11 +35,25 @@ class Provider(Protocol):
         """Return the services as they are now; those given are probed, and reported where they do not run."""
         ...
 
+    def pid(self, name: str) -> int | None:
+        """Return the id of a service's first process on this machine, None when it does not run, or not here."""
+        ...
+
+    def halt(self, name: str) -> None:
+        """Stop a service and keep it down until the next ``up``."""
+        ...
+
 
 def _embedded() -> Provider:
     from pipeline_checks.stack.embedded import EmbeddedProvider
 
     return EmbeddedProvider()
+
+
+def _compose() -> Provider:
+    from pipeline_checks.stack.compose import ComposeProvider
+
+    return ComposeProvider()
 
 
 def _external() -> Provider:
@@ -48,7 +62,7 @@ def _external() -> Provider:
     return ExternalProvider()
 
 
-_PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": _embedded, "external": _external}
+_PROVIDERS: dict[str, Callable[[], Provider]] = {"embedded": _embedded, "compose": _compose, "external": _external}
 
 NAMES = tuple(_PROVIDERS)
 
@@ -56,9 +70,11 @@ NAMES = tuple(_PROVIDERS)
 def provider(name: str | None = None) -> Provider:
     """Return the provider of that name, else of ``PIPELINE_CHECKS_PROVIDER``, else the embedded one.
 
+    A running stack of containers says in ``stack.env`` that it is one.
+
     Raises ConfigurationError listing the names when there is none of that name.
     """
-    wanted = name or os.environ.get(VARIABLE) or DEFAULT
+    wanted = name or setting(VARIABLE, DEFAULT)
     if wanted not in _PROVIDERS:
         raise ConfigurationError(
             f"there is no provider called {wanted!r}",

@@ -35,6 +35,8 @@ class Placement:
         The verified jars by the name of their list, in the order of the list.
     java_flags:
         Flags that every JVM of the service gets: its class archive and what makes it start fast.
+    password:
+        Of PostgreSQL's superuser, empty where this machine is trusted.
     """
 
     home: Home
@@ -45,6 +47,7 @@ class Placement:
     java: str = ""
     classpaths: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     java_flags: Sequence[str] = ()
+    password: str = ""
 
     def classpath(self, jars: str) -> str:
         """Return the jars of a list as the text that ``java -cp`` takes."""

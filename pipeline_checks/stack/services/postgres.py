@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pipeline_checks.model.errors import ConfigurationError, TerminalError
 from pipeline_checks.stack.environment import replace_file
@@ -92,7 +93,8 @@ def _create_databases(url: str, names: Sequence[str]) -> None:
 
 def url(placement: Placement, database: str, driver: str = "postgresql") -> str:
     """Return the URL of a database of this server."""
-    return f"{driver}://{_SUPERUSER}@{ADDRESS}:{placement.ports[NAME]}/{database}"
+    user = f"{_SUPERUSER}:{quote(placement.password, safe='')}" if placement.password else _SUPERUSER
+    return f"{driver}://{user}@{ADDRESS}:{placement.ports[NAME]}/{database}"
 
 
 def user() -> str | None:

@@ -82,7 +82,7 @@ def test_providers_are_known_by_name_and_by_environment(name, monkeypatch):
 
 
 def test_an_unknown_provider_is_refused_with_the_names_there_are():
-    with pytest.raises(ConfigurationError, match=r"no provider called 'cloud' Use one of embedded, external"):
+    with pytest.raises(ConfigurationError, match=r"no provider called 'cloud' Use one of embedded, compose, external"):
         provider("cloud")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 from pipeline_checks.clients import kafka
@@ -14,10 +13,9 @@ from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import TransientError
 from pipeline_checks.pipelines.market_data.seed import is_empty, seed
 from pipeline_checks.pipelines.market_data.services import CATALOG, TABLE, TOPIC
-from pipeline_checks.stack.embedded import EmbeddedProvider
 from pipeline_checks.stack.home import Home
+from pipeline_checks.stack.providers import provider
 from pipeline_checks.stack.service import Service
-from pipeline_checks.stack.supervision import Supervisor
 
 PROGRAMS = ("market_api", "market_writer", "market_stream", "market_exchange")
 """Those that keep something, in the order in which they are stopped."""
@@ -37,23 +35,15 @@ def begin_anew(services: Iterable[Service], rows: int = ROWS) -> None:
     for name in ("market_exchange", "market_stream"):
         for file in Home.current().folder(name).iterdir() if Home.current().folder(name).is_dir() else ():
             file.unlink() if file.is_file() else shutil.rmtree(file)
-    EmbeddedProvider().up(services)
+    provider().up(services)
     if is_empty():
         seed(rows)
 
 
 def stop(names: Iterable[str]) -> None:
-    """Stop services of this machine's own supervisor, and wait until they are down."""
-    supervisor = Supervisor(Home.current())
+    """Stop services of the stack, and wait until they are down."""
     for name in names:
-        supervisor.stop(name)
-    for name in names:
-        if not Deadline(_SECONDS).wait_until(partial(_is_down, supervisor, name)):
-            raise TransientError(f"{name} does not stop.", next_step="Look at its log.")
-
-
-def _is_down(supervisor: Supervisor, name: str) -> bool:
-    return supervisor.process(name).is_down
+        provider().halt(name)
 
 
 def _remove_topics() -> None:

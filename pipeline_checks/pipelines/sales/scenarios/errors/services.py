@@ -14,12 +14,10 @@ import psutil
 from pipeline_checks.clients.postgres import connect, translated
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.clock import Deadline
-from pipeline_checks.model.errors import TerminalError, TransientError
+from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.sales.scenarios.errors.model import ErrorScenario, Scene
 from pipeline_checks.pipelines.sales.scenarios.words import ETL
-from pipeline_checks.stack.embedded import EmbeddedProvider
-from pipeline_checks.stack.home import Home
-from pipeline_checks.stack.supervision import Supervisor
+from pipeline_checks.stack.providers import provider
 
 _DOWN_SECONDS = 60.0
 _AWAY_SECONDS = 15.0
@@ -65,7 +63,7 @@ def services() -> Iterator[ErrorScenario]:
 
 
 def up(scene: Scene) -> None:
-    EmbeddedProvider().up(scene.target.services)
+    provider().up(scene.target.services)
 
 
 def _stopped(service: str) -> Callable[[Scene], None]:
@@ -77,14 +75,7 @@ def _stopped(service: str) -> Callable[[Scene], None]:
 
 
 def stop(service: str) -> None:
-    supervisor = Supervisor(Home.current())
-
-    def is_down() -> bool:
-        supervisor.stop(service)
-        return supervisor.process(service).is_down
-
-    if not Deadline(_DOWN_SECONDS).wait_until(is_down):
-        raise TransientError(f"{service} does not stop.", next_step="Look at its log.")
+    provider().halt(service)
 
 
 def _killed(service: str) -> Callable[[Scene], None]:
@@ -142,10 +133,10 @@ def _spark_killed(scene: Scene) -> None:
 def _is_another(scene: Scene) -> str:
     """The supervisor starts another driver: nobody has to."""
     first = scene.facts["driver"]
-    supervisor = Supervisor(Home.current())
+    source = provider()
 
     def is_another() -> bool:
-        return supervisor.process(ETL).pid not in (0, first)
+        return source.pid(ETL) not in (None, first)
 
     if not Deadline(_DOWN_SECONDS).wait_until(is_another):
         raise TerminalError("no other driver was started.", next_step="Look at the log of the supervisor.")
@@ -165,10 +156,10 @@ def _processes(service: str) -> list[psutil.Process]:
 
 
 def _pid(service: str) -> int:
-    info = Supervisor(Home.current()).processes().get(service)
-    if info is None or not info.pid:
+    pid = provider().pid(service)
+    if pid is None:
         raise TerminalError(f"{service} does not run here.", next_step="Start it: pipeline-checks up sales.")
-    return info.pid
+    return pid
 
 
 def _broker() -> tuple[str, int]:
