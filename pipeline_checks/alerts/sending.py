@@ -52,6 +52,7 @@ def send_alerts(
     *,
     events: Sequence[Mapping[str, Any]] = (),
     patience: float = PATIENCE_SECONDS,
+    at_once: bool = False,
 ) -> Sent:
     """Tell people what the outcomes of a run change, and what could not be told before.
 
@@ -68,8 +69,10 @@ def send_alerts(
         Alerts that another program raised, each told once: mappings with ``id``, ``kind``, ``message``, ``run_id``.
     patience:
         Seconds for which a message that is not taken is tried again at once.
+    at_once:
+        Send also what was refused before and has not to be sent again yet.
     """
-    sender = _Sender(pipeline, say, patience)
+    sender = _Sender(pipeline, say, patience, at_once)
     try:
         place = location()
         refuse_captured(place, pipeline.stages)
@@ -90,13 +93,14 @@ def send_alerts(
 class _Sender:
     """One call of ``send_alerts``."""
 
-    def __init__(self, pipeline: Pipeline, say: Say, patience: float) -> None:
+    def __init__(self, pipeline: Pipeline, say: Say, patience: float, at_once: bool) -> None:
         self.pipeline = pipeline
         self.declared = pipeline.alerts or AlertsDeclaration()
         self.mask: Mask = mask_of(pipeline)
         self.say: Say = lambda line: say(self.mask.text(line))
         self.channels: dict[str, Channel] = channels_of(self.declared, self.say)
         self.patience = patience
+        self.at_once = at_once
 
     def decided(self, book: AlertBook, outcomes: Sequence[Outcome], events: Sequence[Mapping[str, Any]] = ()) -> int:
         """Write down what is to be told, and return how many things it is."""
@@ -128,6 +132,9 @@ class _Sender:
     def sent(self, book: AlertBook, items: int) -> Sent:
         """Send what waits; that a channel does not take it is told to the other channels."""
         try:
+            if self.at_once:
+                with book.deciding() as page:
+                    page.make_due(self.pipeline.name, tuple(self.channels), now())
             first = deliver(book, self.channels, [self.pipeline.name], self.patience)
             second = Deliveries()
             if self._tell_of_channels(book, first):

@@ -54,13 +54,20 @@ def command(
     selected, wanted = resolve(targets, project), kinds(only)
     options = Options(deadline=deadline, full=full, progress=progress)
     results = [run_checks(pipeline, stages, wanted, options) for pipeline, stages in selected]
+    pipelines = [pipeline for pipeline, _ in selected]
     if alert:
-        _tell([pipeline for pipeline, _ in selected], results)
+        _tell(pipelines, results)
     if metrics_file is not None:
         _write_metrics(results, metrics_file)
-    pipelines = [pipeline for pipeline, _ in selected]
     return publish(
-        results, json_file, junit_file, markdown_file, strict=strict, html_file=html_file, pipelines=pipelines
+        results,
+        json_file,
+        junit_file,
+        markdown_file,
+        strict=strict,
+        html_file=html_file,
+        pipelines=pipelines,
+        stdout_taken=metrics_file == "-",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,16 @@ def write_text(text: str, target: str) -> None:
         raise ConfigurationError(
             f"{target} cannot be written: {problem.strerror}", next_step="Name a file in a folder you can write to."
         ) from None
+
+
+def replace_text(text: str, target: str) -> None:
+    """Write a document as ``write_text`` does, but so that who reads the file meanwhile never sees half of one."""
+    if target == "-":
+        write_text(text, target)
+        return
+    beside = f"{target}.{os.getpid()}.part"
+    write_text(text, beside)
+    Path(beside).replace(target)
 
 
 def write_json(value: Any, target: str) -> None:

@@ -24,10 +24,11 @@ def publish(
     strict: bool = False,
     html_file: str | None = None,
     pipelines: Sequence[Pipeline] = (),
+    stdout_taken: bool = False,
 ) -> int:
     """Write the reports that were asked for, show the verdicts, and return the exit code.
 
-    The table goes to stdout, or to stderr when a report was asked for there. ``pipelines`` are those of the results,
+    The table goes to stdout, or to stderr when a report was asked for there (``stdout_taken``: by others). ``pipelines`` are those of the results,
     for the picture of the HTML page.
     """
     from pipeline_checks.reports import console, json, junit, markdown
@@ -41,6 +42,6 @@ def publish(
         from pipeline_checks.reports.html.page import render
 
         write_text(render(subjects_of(results, pipelines)), html_file)
-    taken = "-" in (html_file, *(target for target, _ in files))
+    taken = stdout_taken or "-" in (html_file, *(target for target, _ in files))
     console.show(results, sys.stderr if taken else sys.stdout)
     return code_of(overall(result.verdict for result in results), strict=strict)

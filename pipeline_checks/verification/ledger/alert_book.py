@@ -206,11 +206,15 @@ class Page:
         common = {"pipeline": pipeline, "source": source, "made_at": at, "next_at": at, "attempts": 0}
         rows = [{**common, "notice_id": document["notice_id"], "channel": c, "document": document} for c in channels]
         if rows:
-            refused = (NOTICES.c.delivered_at.is_(None), NOTICES.c.problem.is_not(None), NOTICES.c.pipeline == pipeline)
-            same = NOTICES.c.channel.in_([row["channel"] for row in rows])
-            self.connection.execute(sa.update(NOTICES).where(*refused, same).values(next_at=at))
+            self.make_due(pipeline, [row["channel"] for row in rows], at)
             self.connection.execute(sa.insert(NOTICES), rows)
         return True
+
+    def make_due(self, pipeline: str, channels: Sequence[str], at: datetime) -> None:
+        """Have what channels refused sent again now."""
+        refused = (NOTICES.c.delivered_at.is_(None), NOTICES.c.problem.is_not(None), NOTICES.c.pipeline == pipeline)
+        same = NOTICES.c.channel.in_(list(channels))
+        self.connection.execute(sa.update(NOTICES).where(*refused, same).values(next_at=at))
 
     def update_notice(self, notice: Waiting, **values: Any) -> None:
         """Change the row of a notice."""
@@ -219,11 +223,11 @@ class Page:
 
 
 def _open(connection: sa.Connection, pipeline: str | None) -> list[Alert]:
-    wanted = [ALERTS.c.closed_at.is_(None)]
+    wanted: list[sa.ColumnElement[bool]] = [ALERTS.c.closed_at.is_(None)]
     if pipeline is not None:
         wanted.append(ALERTS.c.pipeline == pipeline)
     found = connection.execute(sa.select(ALERTS).where(*wanted).order_by(ALERTS.c.opened_at, ALERTS.c.stage))
-    return [_alert(row) for row in found.mappings()]
+    return [_alert(dict(row)) for row in found.mappings()]
 
 
 def _alert(row: Mapping[str, Any]) -> Alert:
