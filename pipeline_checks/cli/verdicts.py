@@ -28,8 +28,8 @@ def publish(
 ) -> int:
     """Write the reports that were asked for, show the verdicts, and return the exit code.
 
-    The table goes to stdout, or to stderr when a report was asked for there (``stdout_taken``: by others). ``pipelines`` are those of the results,
-    for the picture of the HTML page.
+    The table goes to stdout, or to stderr when a report was asked for there (``stdout_taken``: when something else
+    was). ``pipelines`` are those of the results, for the picture of the HTML page.
     """
     from pipeline_checks.reports import console, json, junit, markdown
 
