@@ -8,6 +8,7 @@ import dagster as dg
 import pipeline_checks
 from pipeline_checks.orchestration.build import build_pipeline_definitions
 from pipeline_checks.orchestration.stack_jobs import stack_jobs
+from pipeline_checks.orchestration.watch_sensors import watch_sensors
 from pipeline_checks.verification.discovery import load_pipelines, project_sources
 
 _OURS = importlib.import_module("pipeline_checks.pipelines")
@@ -17,8 +18,9 @@ _ROOT = Path(pipeline_checks.__file__).parent.parent
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return everything that the code location shows."""
+    pipelines = load_pipelines()
     return dg.Definitions.merge(
         dg.load_defs(_OURS, project_root=_ROOT),
         *(build_pipeline_definitions(source.build()) for source in project_sources()),
-        dg.Definitions(jobs=stack_jobs(load_pipelines()), executor=dg.in_process_executor),
+        dg.Definitions(jobs=stack_jobs(pipelines), sensors=watch_sensors(pipelines), executor=dg.in_process_executor),
     )

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from pipeline_checks.model.clock import Deadline
+from pipeline_checks.orchestration.watch_sensors import WATCH_VARIABLE
 from pipeline_checks_tests.syntax import ROOT
 
 BIN = Path(sys.executable).parent
@@ -78,11 +79,15 @@ class DagsterProcesses:
 
 
 @contextmanager
-def dagster_processes(home: Path) -> Iterator[DagsterProcesses]:
-    """Start a daemon and a web server with ``home`` as their DAGSTER_HOME; stop both at the end."""
+def dagster_processes(home: Path, *, watch: bool = False) -> Iterator[DagsterProcesses]:
+    """Start a daemon and a web server with ``home`` as their DAGSTER_HOME; stop both at the end.
+
+    Our sensors only ``watch`` on demand, so that the runs of a test are its own.
+    """
     shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
     port = _free_port()
     environment = {**os.environ, "DAGSTER_HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment[WATCH_VARIABLE] = "on" if watch else "off"
     url = f"http://127.0.0.1:{port}"
     web = ["dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     with (home / "daemon.log").open("w") as daemon_log, (home / "web.log").open("w") as web_log:

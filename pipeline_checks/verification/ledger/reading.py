@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -109,6 +109,25 @@ def _counts(connection: sa.Connection, pipeline: str, stage: str) -> tuple[Count
     numbered = sa.select(RUNS.c.at, STAGES.c.rows, age).select_from(known).where(*settled).subquery()
     chosen = sa.select(numbered.c.at, numbered.c.rows).where(numbered.c.age % step == 0).order_by(numbered.c.at)
     return tuple(CountedRows(r.at, r.rows) for r in connection.execute(chosen))
+
+
+def newest_rows(connection: sa.Connection, pipeline: str, stages: Iterable[str]) -> dict[str, int]:
+    """Return by stage how many rows the newest run found that looked at it; 0 where it could not tell.
+
+    A stage that no run has looked at is not among them.
+    """
+    found = {}
+    for stage in stages:
+        newest = connection.execute(
+            sa.select(STAGES.c.rows)
+            .select_from(RUNS.join(STAGES, _of_run(STAGES)))
+            .where(RUNS.c.pipeline == pipeline, STAGES.c.stage == stage, STAGES.c.problem == "")
+            .order_by(RUNS.c.at.desc())
+            .limit(1)
+        ).one_or_none()
+        if newest is not None:
+            found[stage] = newest.rows or 0
+    return found
 
 
 def stages_told_of(connection: sa.Connection) -> list[tuple[str, str]]:
