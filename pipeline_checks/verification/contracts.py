@@ -1,4 +1,4 @@
-"""Contracts as they are written: in full, by the name of a shared one, from a pandera schema, or inherited."""
+"""Contracts as they are written: in full, by the name of a shared one, from a schema of others, or inherited."""
 
 from __future__ import annotations
 
@@ -115,11 +115,21 @@ def _of_records(contract: Contract, declaration: StageDeclaration) -> Contract:
 
 
 def _from_schema(fields: dict[str, Any]) -> Contract:
-    from pipeline_checks.values.pandera_contract import contract_from
-
-    name = fields.pop("schema")
-    if not isinstance(name, str):
-        raise ConfigurationError("schema is not text", next_step="Write schema: package.module:Name.")
-    taken = contract_from(name)
+    taken = _taken(fields.pop("schema"), fields)
     own = Contract.model_validate({"columns": taken.columns, **fields})  # key and event time must be among the columns
     return taken.model_copy(update={field: getattr(own, field) for field in fields} if fields else {})
+
+
+def _taken(written: Any, beside: Mapping[str, Any]) -> Contract:
+    """The contract that is written elsewhere: as a pandera schema, or in a file that ``contract_sources`` reads."""
+    if isinstance(written, Mapping):
+        from pipeline_checks.verification.contract_sources.source import contract_from_source
+
+        return contract_from_source(written, beside)
+    if not isinstance(written, str):
+        raise ConfigurationError(
+            "schema is neither text nor a mapping", next_step="Write schema: package.module:Name, or {avro: FILE}."
+        )
+    from pipeline_checks.values.pandera_contract import contract_from
+
+    return contract_from(written)
