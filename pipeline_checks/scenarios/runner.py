@@ -83,8 +83,10 @@ class ScenarioRunner:
             found = self._round(members)
             since += [s.name for s in members]
             if not (self._is_seen_next(members, rounds[number:]) and all(o.exact for o in found)):
-                found, lost = self._cleared(found, since)
-                since = []
+                # Who looks at some stages only is seen to be gone from these; the last look is at everything.
+                looked_at = members[0].stages if number < len(rounds) and all(o.exact for o in found) else None
+                found, lost = self._cleared(found, since, looked_at)
+                since = [] if looked_at is None else since
             outcomes += found
         place = {scenario.name: number for number, scenario in enumerate(declared)}
         return sorted(outcomes, key=lambda outcome: place[outcome.scenario.name])
@@ -118,13 +120,16 @@ class ScenarioRunner:
         holding = {stage.name for stage in self._pipeline.stages if stage.holds_rows}
         return not any(s.alone or s.target not in holding for s in members)
 
-    def _cleared(self, outcomes: list[Outcome], since: Sequence[str]) -> tuple[list[Outcome], str]:
+    def _cleared(
+        self, outcomes: list[Outcome], since: Sequence[str], stages: Sequence[str] | None
+    ) -> tuple[list[Outcome], str]:
         """Verify that all is well again; why no further round can be run stands beside the outcomes where it is not.
 
-        ``since`` are the scenarios that were run and undone since all was last seen well.
+        ``since`` are the scenarios that were run and undone since all was last seen well, ``stages`` those that are
+        looked at, or None for all of them.
         """
-        self._say("verifying that all is well again")
-        wrong = unclean(run_checks(self._pipeline, checks=KINDS), self._at_rest)
+        self._say(f"verifying that {'all is' if stages is None else 'these stages are'} well again")
+        wrong = unclean(run_checks(self._pipeline, stages, KINDS), self._at_rest)
         if not wrong:
             return outcomes, ""
         after = tuple(f"after undoing: {text}" for text in wrong)

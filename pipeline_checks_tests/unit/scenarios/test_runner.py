@@ -78,6 +78,21 @@ def test_a_round_that_was_exact_is_seen_to_be_undone_by_the_verification_of_the_
     ]
 
 
+def test_who_looks_at_some_stages_is_seen_to_be_gone_from_these_and_the_last_look_is_at_everything(
+    where: Target,
+) -> None:
+    said: list[str] = []
+    one = replace(scenario(catalogue.REWRITTEN, "delta_orders"), stages=("delta_orders",), alone=True)
+    scenarios = [one, replace(one, name="again")]
+    outcomes = ScenarioRunner(where.pipeline, said.append).run(scenarios)
+    assert [o.differences for o in outcomes] == [(), ()]
+    assert [line for line in said if line.startswith("verifying that")] == [
+        "verifying that all is well before the first damage",
+        "verifying that these stages are well again",
+        "verifying that all is well again",
+    ]
+
+
 def test_what_a_round_left_behind_unseen_is_told_at_the_next_with_the_names_of_both(where: Target) -> None:
     class Careless(RowFault):
         def undo(self, target: Target, injury: Injury) -> None:
