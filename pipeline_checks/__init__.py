@@ -11,7 +11,8 @@ from typing import Any
 _PUBLIC = {
     "VerifiedPipeline": "pipeline_checks.orchestration.component",
     "build_pipeline_definitions": "pipeline_checks.orchestration.build",
-    "checks_for": "pipeline_checks.orchestration.build",
+    "alert_sensor": "pipeline_checks.orchestration.alert_sensor",
+    "checks_for": "pipeline_checks.orchestration.adoption",
     "Pipeline": "pipeline_checks.model.pipeline",
     "Options": "pipeline_checks.verification.options",
     "run_checks": "pipeline_checks.verification.run",
@@ -22,6 +23,7 @@ __all__ = [
     "Options",
     "Pipeline",
     "VerifiedPipeline",
+    "alert_sensor",
     "build_pipeline_definitions",
     "checks_for",
     "load_pipeline",

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 import pipeline_checks
+from pipeline_checks.orchestration.alert_sensor import alert_sensor
 from pipeline_checks.orchestration.build import build_pipeline_definitions
 from pipeline_checks.orchestration.stack_jobs import stack_jobs
 from pipeline_checks.orchestration.watch_sensors import watch_sensors
@@ -22,5 +23,9 @@ def defs() -> dg.Definitions:
     return dg.Definitions.merge(
         dg.load_defs(_OURS, project_root=_ROOT),
         *(build_pipeline_definitions(source.build()) for source in project_sources()),
-        dg.Definitions(jobs=stack_jobs(pipelines), sensors=watch_sensors(pipelines), executor=dg.in_process_executor),
+        dg.Definitions(
+            jobs=stack_jobs(pipelines),
+            sensors=[*watch_sensors(pipelines), alert_sensor(pipelines)],
+            executor=dg.in_process_executor,
+        ),
     )

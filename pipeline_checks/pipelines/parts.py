@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pipeline_checks.clients.spark_connect import URL_VARIABLE
@@ -12,6 +13,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.secret import EnvironmentVariable
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import ModuleType
 
     from pipeline_checks.faults.expectation import Expectation
@@ -119,6 +121,21 @@ def at_rest_of(pipeline: Pipeline) -> Expectation:
         return Expectation()
     told = getattr(_module(pipeline, "scenarios", pipeline.scenarios), "at_rest", None)
     return Expectation() if told is None else cast(Expectation, told())
+
+
+def stored_alerts_of(pipeline: Pipeline, since: datetime) -> Sequence[Mapping[str, Any]]:
+    """Return the alerts that a pipeline's own service raised at ``since`` or later, none where it keeps none.
+
+    That is the module ``stored_alerts`` beside the pipeline's flow: ``stored_alerts(since)`` returns mappings with
+    ``id``, ``kind``, ``message`` and ``run_id``.
+    """
+    if pipeline.flow is None or "." not in pipeline.flow:
+        return []
+    name = f"{pipeline.flow.rpartition('.')[0]}.stored_alerts"
+    if find_spec(name) is None:
+        return []
+    found: Sequence[Mapping[str, Any]] = import_module(name).stored_alerts(since)
+    return found
 
 
 def faults_of(pipeline: Pipeline) -> dict[str, Fault]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pipeline_checks.model.position import OffsetsPosition
@@ -154,11 +155,11 @@ def _pipelines(made: _Families, latest: Latest) -> None:
 
 
 def _counters(made: _Families, latest: Latest) -> None:
-    counted: dict[str, Mapping[tuple[str, ...], int]] = {
-        f"{PREFIX}runs": dict(latest.ran),
-        "data_validation": dict(latest.said),
-        "data_validation_failures": dict(latest.found),
-        "checksum_mismatches": dict(latest.changed),
+    counted: dict[str, Counter[tuple[str, ...]]] = {
+        f"{PREFIX}runs": latest.ran,
+        "data_validation": latest.said,
+        "data_validation_failures": latest.found,
+        "checksum_mismatches": latest.changed,
     }
     for name, values in counted.items():
         for labels, number in values.items():

@@ -18,7 +18,7 @@ NAME: Final = "events"
 PREFIX: Final = "data/"
 DATABASE, TABLE = "lake", "events"
 RUN_SECONDS: Final = 180.0
-_BASE = "/api/v1/ingestions"
+BASE = "/api/v1/ingestions"
 
 
 class IngestionClient:
@@ -41,13 +41,13 @@ class IngestionClient:
 
     def find(self) -> dict[str, Any] | None:
         """Return the ingestion; None when there is none of that name."""
-        found: list[dict[str, Any]] = self.ask("GET", _BASE)
+        found: list[dict[str, Any]] = self.ask("GET", BASE)
         return next((one for one in found if one["name"] == self._name), None)
 
     def made(self) -> str:
         """Return the id of the ingestion, which is made unless it is there."""
         if self._id is None:
-            found = self.find() or self.ask("POST", _BASE, self.declaration())
+            found = self.find() or self.ask("POST", BASE, self.declaration())
             self._id = str(found["id"])
         return self._id
 
@@ -58,16 +58,16 @@ class IngestionClient:
     def begin(self, trigger: str | None = None) -> str:
         """Have a run begin and return its id."""
         body = None if trigger is None else {"trigger": trigger}
-        return str(self.ask("POST", f"{_BASE}/{self.made()}/run", body)["run_id"])
+        return str(self.ask("POST", f"{BASE}/{self.made()}/run", body)["run_id"])
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs, newest first."""
-        found: list[dict[str, Any]] = self.ask("GET", f"{_BASE}/{self.made()}/runs")
+        found: list[dict[str, Any]] = self.ask("GET", f"{BASE}/{self.made()}/runs")
         return found
 
     def refresh(self, mode: str, **options: Any) -> dict[str, Any]:
         """Ask for a refresh, ``full`` or ``new-only``, and return the answer when its run has ended."""
-        answer: dict[str, Any] = self.ask("POST", f"{_BASE}/{self.made()}/refresh/{mode}", {"confirm": True, **options})
+        answer: dict[str, Any] = self.ask("POST", f"{BASE}/{self.made()}/refresh/{mode}", {"confirm": True, **options})
         if answer.get("run_id"):
             self.ended(str(answer["run_id"]))
         return answer
@@ -92,7 +92,7 @@ class IngestionClient:
         return answer.json() if answer.content else None
 
     def _ended(self, run: str) -> dict[str, Any] | None:
-        found: dict[str, Any] = self.ask("GET", f"{_BASE}/{self.made()}/runs/{run}")
+        found: dict[str, Any] = self.ask("GET", f"{BASE}/{self.made()}/runs/{run}")
         return None if found["status"] == "running" else found
 
     def declaration(self) -> dict[str, Any]:

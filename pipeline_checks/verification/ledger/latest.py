@@ -83,10 +83,10 @@ class Latest:
     runs: dict[str, RunNow] = field(default_factory=dict)
     measures: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
     connectors: dict[tuple[str, str], str] = field(default_factory=dict)
-    said: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    found: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    changed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    ran: Counter[tuple[str, str]] = field(default_factory=Counter)
+    said: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    found: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    changed: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    ran: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
 
 class LatestReader:
