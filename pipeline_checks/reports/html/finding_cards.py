@@ -92,7 +92,7 @@ def packed(found: Sequence[FindingCard], most: int) -> tuple[str, int]:
     kept = list(found)
     while True:
         told = json.dumps([astuple(card) for card in kept], ensure_ascii=False, separators=(",", ":"))
-        text = base64.b64encode(gzip.compress(told.encode("utf-8", "replace"), 9, mtime=0)).decode("ascii")
+        text = base64.b64encode(gzip.compress(told.encode("utf-8", "replace"), mtime=0)).decode("ascii")
         if len(text) <= most or not kept:
             return text, len(kept)
         kept = _fairly(found, int(len(kept) * most / len(text) * 0.95))

@@ -6,6 +6,7 @@ layers by longest path, edges over several layers through places of their own, o
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -93,7 +94,8 @@ class _Graph:
         self.above[node], self.below[node] = [], []
 
     def order(self) -> None:
-        """Bring the nodes of each layer into the order of the mean of their neighbours, to and fro."""
+        """Bring the nodes of each layer into the order of the mean of their neighbours, to and fro; keep the best."""
+        best, fewest = self.layers, -1
         for sweep in range(_SWEEPS):
             forth = sweep % 2 == 0
             place = {node: share for layer in self.layers for node, share in _shares(layer)}
@@ -101,6 +103,27 @@ class _Graph:
                 near = self.above if forth else self.below
                 layer.sort(key=lambda node: self._pull(node, near[node], place))
                 place.update(_shares(layer))
+            crossings = self._crossings()
+            if fewest < 0 or crossings < fewest:
+                best, fewest = [list(layer) for layer in self.layers], crossings
+        self.layers = best
+
+    def _crossings(self) -> int:
+        """How often edges cross that count: not those from and to stages that are light."""
+        number = 0
+        for upper, lower in pairwise(self.layers):
+            place = {node: i for i, node in enumerate(lower)}
+            ends = [
+                sorted(place[n] for n in self.below[node] if n not in self.light)
+                for node in upper
+                if node not in self.light
+            ]
+            passed: list[int] = []
+            for of_node in ends:
+                number += sum(len(passed) - bisect_right(passed, end) for end in of_node)
+                for end in of_node:
+                    insort(passed, end)
+        return number
 
     def heights(self) -> dict[_Node, float]:
         """Move nodes as near to the mean of their neighbours as the order and the gaps between them let them."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pipeline_checks.reports.html.graph import Graph
 from pipeline_checks.reports.html.layout import Place, layout
 
-BOX_WIDTH, BOX_HEIGHT = 200, 42
-_STEP_X, _STEP_Y = 272, 52
-_LETTERS = 26
+BOX_WIDTH, BOX_HEIGHT = 224, 42
+_STEP_X, _STEP_Y = 284, 52
+_LETTERS = 27
 """Characters of a name that a box has room for."""
 
 
@@ -56,10 +56,7 @@ class Entry:
 def draw(graph: Graph) -> Picture:
     """Return the picture of a graph."""
     found = layout(graph.upstream, light=graph.rowless)
-    boxes = [
-        Box(name, name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…", *_corner(place))
-        for name, place in found.places.items()
-    ]
+    boxes = [Box(name, _name(name), *_corner(place)) for name, place in found.places.items()]
     curves = [
         Curve(source, target, _curve(way), not (graph.holds_rows(source) and graph.holds_rows(target)))
         for (source, target), way in found.edges.items()
@@ -85,6 +82,14 @@ def listed(graph: Graph) -> list[Entry]:
     for name in below.get(None, ()):
         tell(name, 0)
     return entries
+
+
+def _name(stage: str) -> str:
+    """The name with its middle left out where it is long: beginning and end tell stages apart."""
+    if len(stage) <= _LETTERS:
+        return stage
+    kept = (_LETTERS - 1) // 2
+    return f"{stage[: _LETTERS - 1 - kept]}…{stage[-kept:]}"
 
 
 def _corner(place: Place) -> tuple[float, float]:
