@@ -8,8 +8,8 @@ import dagster as dg
 import pipeline_checks
 from pipeline_checks.orchestration.alert_sensor import alert_sensor
 from pipeline_checks.orchestration.build import build_pipeline_definitions
+from pipeline_checks.orchestration.operations import build_operations
 from pipeline_checks.orchestration.stack_jobs import stack_jobs
-from pipeline_checks.orchestration.watch_sensors import watch_sensors
 from pipeline_checks.verification.discovery import load_pipelines, project_sources
 
 _OURS = importlib.import_module("pipeline_checks.pipelines")
@@ -23,9 +23,6 @@ def defs() -> dg.Definitions:
     return dg.Definitions.merge(
         dg.load_defs(_OURS, project_root=_ROOT),
         *(build_pipeline_definitions(source.build()) for source in project_sources()),
-        dg.Definitions(
-            jobs=stack_jobs(pipelines),
-            sensors=[*watch_sensors(pipelines), alert_sensor(pipelines)],
-            executor=dg.in_process_executor,
-        ),
+        build_operations(pipelines),
+        dg.Definitions(jobs=stack_jobs(pipelines), sensors=[alert_sensor(pipelines)], executor=dg.in_process_executor),
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import dagster as dg
 
+from pipeline_checks.alerts.outcome import outcomes_of
+from pipeline_checks.alerts.sending import send_alerts
 from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.errors import ConfigurationError
@@ -20,6 +22,8 @@ from pipeline_checks.verification.watch.watch import Request, Tick, Watch
 
 INTERVAL_SECONDS = 5
 """How often a sensor looks: as often as Dagster's daemon can."""
+ALERT_SECONDS = 2.0
+"""For which a tick tries to send an alert; what is not taken is sent later."""
 WATCH_VARIABLE = "PIPELINE_CHECKS_WATCH"
 REQUESTED_TAG = "pipeline_checks/watched"
 """Tag of a run that a sensor asked for; its value is the pipeline."""
@@ -52,22 +56,24 @@ def _sensor(name: str, pipelines: Sequence[Pipeline]) -> dg.SensorDefinition:
         name=f"watch_{name}",
         asset_selection=dg.AssetSelection.checks_for_assets(*keys),
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=default_status(),
+        default_status=dg.DefaultSensorStatus.RUNNING if is_watching() else dg.DefaultSensorStatus.STOPPED,
         description=f"Verifies what has moved: {_MOVED[name]}, of all pipelines.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         tick = watch.look(context.cursor, lambda pipeline: _is_busy(context.instance, pipeline))
+        for result in tick.results:
+            send_alerts(known[result.pipeline], outcomes_of(result), context.log.info, patience=ALERT_SECONDS)
         return _answer(known, tick)
 
     return look
 
 
-def default_status() -> dg.DefaultSensorStatus:
+def is_watching() -> bool:
     """Return whether sensors run by themselves; raises ConfigurationError when the setting is not on or off."""
     written = setting(WATCH_VARIABLE, "on").lower()
     if written not in ("on", "off"):
         raise ConfigurationError(f"{WATCH_VARIABLE} is {written!r}", next_step="Write on or off.")
-    return dg.DefaultSensorStatus.RUNNING if written == "on" else dg.DefaultSensorStatus.STOPPED
+    return written == "on"
 
 
 def _answer(pipelines: Mapping[str, Pipeline], tick: Tick) -> dg.SensorResult:

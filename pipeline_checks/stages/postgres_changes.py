@@ -33,7 +33,7 @@ def table_changes(query: Query, tables: Iterable[str]) -> dict[str, Mapping[str,
     or rewrite, ``columns`` after a change of columns. A view has no such things and is told as an empty mapping. A
     standby counts nothing: of it ``lsn``, the place that it has replayed, differs with every change of its primary.
     """
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for name, kind, file, written, columns, in_recovery, lsn in query(
         _STATEMENT, (list(tables),), what="asking which tables have changed"
     ):

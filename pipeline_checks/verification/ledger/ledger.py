@@ -67,6 +67,19 @@ class Ledger:
             recording.record(connection, run, facts or {}, proved)
             retention.expire(connection, now() - kept)
 
+    def expire(self) -> int:
+        """Take out everything that is older than what is kept, and return how many runs went.
+
+        A few in each transaction, so that no writer waits long.
+        """
+        before, gone = now() - retention.keep(), 0
+        while True:
+            with self._database.writing() as connection:
+                runs = retention.expire(connection, before)
+            gone += runs
+            if not runs:
+                return gone
+
     def previous(self, pipeline: str, stage: str) -> PreviousState:
         """Return what earlier runs found of a stage."""
         with self._database.reading() as connection:

@@ -13,15 +13,14 @@ from typing import Final
 
 from pipeline_checks.clients.settings import stack_env_file
 from pipeline_checks.model.clock import Deadline, now
-from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Verdict
-from pipeline_checks.verification.environment import require_environment
 from pipeline_checks.verification.watch import judged
 from pipeline_checks.verification.watch.cursor import Cursor, Place
 from pipeline_checks.verification.watch.due import after_a_look, is_by_clock
+from pipeline_checks.verification.watch.environment import has_environment
 from pipeline_checks.verification.watch.graph import carried_by, next_behind
 from pipeline_checks.verification.watch.kinds import WATCHES
 from pipeline_checks.verification.watch.positions import AWAY, Position, Positions, is_away
@@ -107,7 +106,7 @@ class Watch:
         except OSError:
             stack = "none"
         if self._ready[0] != stack:
-            self._ready = (stack, [p for p in self._pipelines if _has_environment(p)])
+            self._ready = (stack, [p for p in self._pipelines if has_environment(p)])
         return self._ready[1]
 
 
@@ -235,14 +234,6 @@ class _Round:
     def _paid(self, stages: Iterable[StageDeclaration]) -> None:
         for stage in stages:
             self._cursor.owed.pop((self._pipeline.name, stage.name), None)
-
-
-def _has_environment(pipeline: Pipeline) -> bool:
-    try:
-        require_environment(pipeline, pipeline.stages)
-    except ConfigurationError:
-        return False
-    return True
 
 
 def _unsettled(result: RunResult) -> set[str]:

@@ -1,0 +1,24 @@
+"""What keeps watch over pipelines and cleans up: the sensors and schedules of a code location."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.orchestration.new_files_sensor import new_files_sensor
+from pipeline_checks.orchestration.retention_job import retention
+from pipeline_checks.orchestration.sweep_schedule import daily_sweep
+from pipeline_checks.orchestration.watch_sensors import watch_sensors
+
+
+def build_operations(pipelines: Sequence[Pipeline]) -> dg.Definitions:
+    """Return the sensors over all pipelines, the daily sweep and the retention.
+
+    Merge it with the definitions of the same pipelines, once in a code location.
+    """
+    loading = [sensor for sensor in map(new_files_sensor, pipelines) if sensor is not None]
+    return dg.Definitions(
+        sensors=[*watch_sensors(pipelines), *loading],
+        schedules=[daily_sweep(pipelines), retention(pipelines)],
+        executor=dg.in_process_executor,
+    )
