@@ -1,6 +1,6 @@
 """Checks that Dagster did not run because a blocking one failed: reported as errors, never left out."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import dagster as dg
 
@@ -16,8 +16,12 @@ def report_blocked(
     pipeline: Pipeline,
     evaluated: Collection[tuple[str, str]],
     blocked_by: Iterable[str],
+    adopted: Mapping[str, dg.AssetKey] | None = None,
 ) -> None:
-    """Record an ERROR for each selected check of the run that has no result because another one blocked it."""
+    """Record an ERROR for each selected check of the run that has no result because another one blocked it.
+
+    ``adopted`` are the assets on which the checks of stages hang, where these are not the assets of the stages.
+    """
     culprits = sorted(set(blocked_by))
     run = context.run
     if not culprits or run is None or context.instance is None:
@@ -25,7 +29,9 @@ def report_blocked(
     outcome = outcome_of(Verdict.ERROR, blocking=True)
     message = f"not evaluated: blocked by {', '.join(culprits)}"
     for stage in pipeline.stages:
-        key = asset_key(pipeline.name, stage.name)
+        key = asset_key(pipeline.name, stage.name) if adopted is None else adopted.get(stage.name)
+        if key is None:
+            continue  # its checks hang on no asset
         for check in checks_of(stage):
             if (stage.name, check.kind) in evaluated or not _selected(run, key, check.kind):
                 continue

@@ -39,20 +39,6 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     )
 
 
-def checks_for(pipeline: Pipeline, stage: str, asset_key: dg.AssetKey | str | Sequence[str]) -> dg.Definitions:
-    """Return the checks of a stage for an asset that exists already in a Dagster project.
-
-    The stage's checks hang on ``asset_key`` instead of an asset of ours; the rest of the pipeline is read to judge
-    it, but gets no assets.
-    """
-    check_pipeline(pipeline)
-    found = stage_checks(pipeline, pipeline.stage(stage), dg.AssetKey.from_coercible(asset_key))
-    return dg.Definitions(
-        asset_checks=[found] if found is not None else [],
-        resources={session_resource(pipeline.name): session_resource_of(pipeline)},
-    )
-
-
 def _all_checks(pipeline: Pipeline) -> list[dg.AssetChecksDefinition]:
     made = (stage_checks(pipeline, stage) for stage in pipeline.stages)
     return [checks for checks in made if checks is not None]

@@ -1,6 +1,6 @@
 """The verification session of a run, shared by its ops: opened by whichever comes first, closed with the run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 
@@ -53,8 +53,11 @@ def _session_key(pipeline: Pipeline) -> str | None:
     return spark.resource if isinstance(spark, SessionResource) else None
 
 
-def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
-    """Return the resource that gives the ops of a run their ``RunSession`` of the pipeline."""
+def session_resource_of(pipeline: Pipeline, adopted: Mapping[str, dg.AssetKey] | None = None) -> dg.ResourceDefinition:
+    """Return the resource that gives the ops of a run their ``RunSession`` of the pipeline.
+
+    ``adopted`` are assets of others, by stage, on which the checks hang; None when they hang on those of the stages.
+    """
 
     given = _session_key(pipeline)
 
@@ -81,6 +84,6 @@ def session_resource_of(pipeline: Pipeline) -> dg.ResourceDefinition:
             yield run_session
         finally:
             run_session.close()
-            report_blocked(context, pipeline, run_session.evaluated, run_session.blocked_by)
+            report_blocked(context, pipeline, run_session.evaluated, run_session.blocked_by, adopted)
 
     return verification

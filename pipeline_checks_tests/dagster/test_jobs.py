@@ -9,7 +9,8 @@ from dagster._core.definitions.dependency import NodeHandle
 from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.definitions import defs
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.orchestration.build import build_pipeline_definitions, checks_for
+from pipeline_checks.orchestration.adoption import checks_for
+from pipeline_checks.orchestration.build import build_pipeline_definitions
 from pipeline_checks.verification.discovery import load_pipeline
 
 
@@ -74,7 +75,7 @@ def test_checks_can_hang_on_an_asset_that_is_there_already(cdc: Pipeline) -> Non
     def orders_of_mine() -> None: ...
 
     made = dg.Definitions.merge(
-        dg.Definitions(assets=[orders_of_mine]), checks_for(cdc, "delta_orders", "orders_of_mine")
+        dg.Definitions(assets=[orders_of_mine]), checks_for(orders_of_mine, "delta_orders", cdc)
     )
     graph = made.get_repository_def().asset_graph
     kinds = {c.kind for c in checks_of(cdc.stage("delta_orders"))}

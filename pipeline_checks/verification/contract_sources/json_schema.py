@@ -78,7 +78,7 @@ class _Reader:
             promises = dict(self._promises(name, described, type_))
         elif not self._is_judged_whole and (described.keys() & _OF_OBJECTS):
             self.leave_out(name, "promises about what is inside of it")
-        return Column(type=type_, nullable=may_be_null or not is_required, **promises)  # type: ignore[arg-type]
+        return Column(type=type_, nullable=may_be_null or not is_required, **promises)
 
     def leave_out(self, where: str, word: str) -> None:
         if not self._is_judged_whole:

@@ -1,0 +1,1 @@
+"""A project that makes three tables."""
