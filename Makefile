@@ -4,13 +4,13 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
+.PHONY: help setup run test test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline docs test-docs unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-java.lock pyproject.toml
 STAMP := $(VENV)/.made-from-$(shell cat $(LOCKS) | cksum | cut -d' ' -f1)
-SOURCES := pipeline_checks pipeline_checks_tests $(wildcard benchmarks)
+SOURCES := pipeline_checks pipeline_checks_tests documentation $(wildcard benchmarks examples)
 HOME_FOLDER := $(abspath $(or $(PIPELINE_CHECKS_HOME),.pipeline_checks))
 ARGS ?=
 
@@ -81,6 +81,12 @@ lint: $(STAMP) ## Check style and imports
 format: $(STAMP) ## Bring the code into shape
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+docs: $(STAMP) ## Write the reference in docs/reference anew from the code
+	$(BIN)/python -m documentation
+
+test-docs: $(STAMP) ## Run every command that the documentation shows
+	$(BIN)/python -m pytest -m "not e2e" --timeout 3600 pipeline_checks_tests/documentation $(ARGS)
 
 typecheck: $(STAMP) ## Check types
 	$(BIN)/mypy

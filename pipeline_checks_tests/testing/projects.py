@@ -70,12 +70,12 @@ class Project:
         """Run these tests as a developer does, in a process of its own."""
         (self.folder / "test_shop.py").write_text(tests)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
             cwd=self.folder,
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         return Session(done.returncode, done.stdout + done.stderr)

@@ -9,6 +9,8 @@ import pytest
 from pipeline_checks.testing.modes import SKIP_VARIABLE
 from pipeline_checks_tests.testing.projects import Project
 
+pytestmark = pytest.mark.timeout(900)  # each session imports and starts anew, which a busy machine makes long
+
 TESTS = """
 def test_the_service_answers(pipeline_checks_stack):
     import urllib.request
@@ -65,7 +67,7 @@ def test_without_management_nothing_is_started_and_a_missing_service_is_an_error
     session = project.pytest(TESTS, **{SKIP_VARIABLE: "true"})
     assert session.code == 1, session.output
     assert "3 errors" in session.output
-    assert "skipped" not in session.output
+    assert " skipped" not in session.output.splitlines()[-1]
     assert "SHOP_WEB_URL" in session.output and "`pipeline-checks up`" in session.output
     assert not (project.home / "stack.env").exists()
 
@@ -74,7 +76,7 @@ def test_a_session_that_asks_for_no_service_starts_none(project: Project) -> Non
     session = project.pytest(ALONE)
     assert session.code == 0, session.output
     assert not (project.home / "stack.env").exists()
-    assert "pipeline_checks_stack" not in session.output
+    assert "pipeline_checks_stack: " not in session.output
 
 
 def test_workers_share_one_stack_which_the_first_to_end_does_not_take_from_the_others(project: Project) -> None:
