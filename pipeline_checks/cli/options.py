@@ -37,8 +37,8 @@ project_option = click.option(
 )
 provider_option = click.option(
     "--provider",
-    type=click.Choice(["embedded", "external"]),
-    help="Where services come from: processes started here, or yours, named by the environment.",
+    type=click.Choice(["embedded", "compose", "external"]),
+    help="Where services come from: processes started here, containers, or yours, named by the environment.",
 )
 rows_option = click.option("--rows", type=click.IntRange(min=1), default=1000, show_default=True, help="Rows a table.")
 seed_option = click.option("--seed", type=int, default=42, show_default=True, help="Every value follows from it.")

@@ -16,8 +16,9 @@ from typing import Final
 from pipeline_checks.model import clock
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError, TransientError
+from pipeline_checks.model.service_facts import StackFacts
 from pipeline_checks.stack import processes
-from pipeline_checks.stack.docker import Container, Project
+from pipeline_checks.stack.docker import Container, Events, Project
 from pipeline_checks.stack.environment import (
     read_env,
     read_variables,
@@ -30,6 +31,7 @@ from pipeline_checks.stack.locking import exclusive
 from pipeline_checks.stack.ports import choose_ports, variable
 from pipeline_checks.stack.purging import purge_home
 from pipeline_checks.stack.service import Placement, Service, in_order
+from pipeline_checks.stack.starts import Began, remember
 from pipeline_checks.stack.status import Progress, Report, ServiceState, State, silent
 
 FILE_VARIABLE: Final = "PIPELINE_CHECKS_COMPOSE_FILE"
@@ -118,6 +120,13 @@ class ComposeProvider:
         """Stop a service and keep it down; ``up`` starts it again."""
         self.project.compose("stop", compose_name(name))
 
+    def facts(self, services: Iterable[Service]) -> StackFacts:
+        """Return what the services promise, and what is seen of it in the containers."""
+        from pipeline_checks.stack.compose_facts import gather
+
+        ordered = in_order(services)
+        return gather(self.home, self.project, ordered, self.status(ordered))
+
     # what a start needs
 
     def _settings(self, ordered: Sequence[Service]) -> dict[str, str]:
@@ -166,10 +175,12 @@ class ComposeProvider:
 
     def _start(self, names: Sequence[str]) -> None:
         arguments = ("up", "--detach", "--wait", "--wait-timeout", str(_READY_SECONDS), *names)
-        try:
-            self.project.compose(*arguments, seconds=_BUILD_SECONDS)
-        except TerminalError as error:
-            raise self._lame(names) or error from error
+        with Events(self.project.name) as events:
+            try:
+                self.project.compose(*arguments, seconds=_BUILD_SECONDS)
+            except TerminalError as error:
+                raise self._lame(names) or error from error
+        remember(self.home, {service_name(n): Began(*times) for n, times in events.times().items()})
 
     def _lame(self, names: Sequence[str]) -> PipelineChecksError | None:
         """Return what to say of the first service in the order of starting that is not as it should be."""

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,11 @@ def inspect(ids: Iterable[str]) -> list[Container]:
     return [Container(document) for document in json.loads(run(("inspect", *wanted), check=False) or "[]")]
 
 
-def run(arguments: Sequence[str], seconds: float = 60.0, *, check: bool = True) -> str:
-    """Run ``docker`` and return its standard output; see ``Project.compose`` for what is raised."""
+def run(arguments: Sequence[str], seconds: float = 60.0, *, check: bool = True, errors_too: bool = False) -> str:
+    """Run ``docker`` and return its standard output, with ``errors_too`` what else it says as well.
+
+    See ``Project.compose`` for what is raised.
+    """
     if shutil.which("docker") is None:
         raise ConfigurationError(
             "the program `docker` is not there",
@@ -157,8 +161,55 @@ def run(arguments: Sequence[str], seconds: float = 60.0, *, check: bool = True) 
             next_step="Look at the daemon and at `docker ps --all`.",
         ) from error
     if done.returncode == 0 or not check:
-        return done.stdout
+        return done.stdout + done.stderr if errors_too else done.stdout
     raise _refusal(done.stderr, arguments)
+
+
+class Events:
+    """The starts, ends and signs of health of a project's containers, noted while its block runs."""
+
+    def __init__(self, project: str) -> None:
+        filters = (f"label={PROJECT_LABEL}={project}", "event=start", "event=die", "event=health_status")
+        options = [word for each in filters for word in ("--filter", each)]
+        self._command = ["docker", "events", "--format", "{{json .}}", *options]
+        self._lines: list[str] = []
+
+    def __enter__(self) -> Events:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_environment()
+        )
+        self._reader = threading.Thread(target=self._read, name="docker-events", daemon=True)
+        self._reader.start()
+        return self
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self._lines.append(line)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._reader.join(5)
+
+    def times(self) -> dict[str, tuple[datetime, datetime]]:
+        """Return by service in the compose file when it was started, and when it was healthy or had run to its end.
+
+        Services that were not started, or did not get so far, are left out.
+        """
+        started: dict[str, datetime] = {}
+        ready: dict[str, datetime] = {}
+        for line in self._lines:
+            event = json.loads(line)
+            service = str(event["Actor"]["Attributes"].get(SERVICE_LABEL, ""))
+            at, what = datetime.fromtimestamp(event["timeNano"] / 1e9, UTC), str(event["Action"])
+            if what == "start":
+                started[service] = at
+                ready.pop(service, None)
+            elif what == "health_status: healthy" or (
+                what == "die" and event["Actor"]["Attributes"].get("exitCode") == "0"
+            ):
+                ready.setdefault(service, at)
+        return {name: (at, ready[name]) for name, at in started.items() if name in ready}
 
 
 def _refusal(text: str, arguments: Sequence[str]) -> Exception:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipeline_checks.clients.settings import HOME_VARIABLE
 from pipeline_checks.model import clock
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import PipelineChecksError, TransientError
+from pipeline_checks.model.service_facts import StackFacts
 from pipeline_checks.stack import archives, processes
 from pipeline_checks.stack.environment import read_env, refuse_contradictions, write_env
 from pipeline_checks.stack.home import Home
@@ -20,12 +22,13 @@ from pipeline_checks.stack.locking import exclusive
 from pipeline_checks.stack.ports import choose_ports, variable
 from pipeline_checks.stack.purging import purge_home
 from pipeline_checks.stack.service import Placement, Service, in_order
-from pipeline_checks.stack.startup import Start, bring_up
+from pipeline_checks.stack.starts import Began, remember
+from pipeline_checks.stack.startup import Start, Times, bring_up
 from pipeline_checks.stack.status import Progress, Report, ServiceState, State, restarts, silent
 from pipeline_checks.stack.supervision import ProcessInfo, Program, Supervisor
 
 _DOWN_SECONDS = 60.0
-_RUNTIME = ("supervisord.conf", "supervisord.pid", "processes.json")
+_RUNTIME = ("supervisord.conf", "supervisord.pid", "processes.json", "starts.json")
 
 
 class EmbeddedProvider:
@@ -43,7 +46,7 @@ class EmbeddedProvider:
         Returns their states with the seconds that each took. Raises ConfigurationError, TransientError or
         TerminalError saying what to do; what was started stays, and another call resumes.
         """
-        ordered = in_order(services)
+        ordered, begun = in_order(services), clock.now()
         with exclusive(self.home, "up"):
             self.home.make()
             running = self._supervisor.processes()
@@ -54,6 +57,7 @@ class EmbeddedProvider:
                 took = bring_up(starts, self._supervisor, lambda: self._supervisor.ensure(programs), report)
             finally:
                 self._record()
+        self._remember(starts, took, begun)
         return [self._with_seconds(state, took) for state in self.status(ordered)]
 
     def down(self, purge: bool = False, report: Report = silent) -> list[str]:
@@ -235,8 +239,26 @@ class EmbeddedProvider:
         )
 
     @staticmethod
-    def _with_seconds(state: ServiceState, took: Mapping[str, float]) -> ServiceState:
-        return replace(state, seconds=took.get(state.name))
+    def _with_seconds(state: ServiceState, took: Mapping[str, Times]) -> ServiceState:
+        return replace(state, seconds=took[state.name].ready if state.name in took else None)
+
+    def _remember(self, starts: Sequence[Start], took: Mapping[str, Times], begun: datetime) -> None:
+        """Note when each service that did not run yet was started and ready, and how long its log was then."""
+        found = {}
+        for start in starts:
+            if not start.runs:
+                times = took[start.service.name]
+                log = start.log.stat().st_size if start.log.exists() else 0
+                started, ready = (begun + timedelta(seconds=each) for each in (times.started, times.ready))
+                found[start.service.name] = Began(started, ready, log)
+        remember(self.home, found)
+
+    def facts(self, services: Iterable[Service]) -> StackFacts:
+        """Return what the services promise, and what is seen of it in the processes."""
+        from pipeline_checks.stack.embedded_facts import gather
+
+        ordered = in_order(services)
+        return gather(self.home, ordered, self.status(ordered))
 
 
 def _orphaned(state: ServiceState, pid: int) -> ServiceState:

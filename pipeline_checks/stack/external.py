@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.clock import Deadline
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TransientError
+from pipeline_checks.model.service_facts import StackFacts
 from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Progress, Report, ServiceState, silent
 
@@ -70,6 +72,16 @@ class ExternalProvider:
         raise ConfigurationError(
             f"{name} is somebody else's service", next_step="Use a stack of your own: `--provider embedded`."
         )
+
+    def facts(self, services: Iterable[Service]) -> StackFacts:
+        """Return what can be told from outside: who answers. All else is theirs who run the services."""
+        from pipeline_checks.stack.facts import Gathering, common
+
+        asked = [s for s in services if s.needs]
+        gathered = Gathering()
+        env = {name: setting(name) for s in asked for name in s.needs if _is_set(name)}
+        common(gathered, [replace(s, depends_on=(), follows=()) for s in asked], self.status(asked), env)
+        return gathered.told(self.name)
 
     def status(self, services: Iterable[Service] = ()) -> list[ServiceState]:
         """Probe each service once; without any, the shared ones that the environment names."""

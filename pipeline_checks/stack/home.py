@@ -71,6 +71,11 @@ class Home:
         return self.path / "processes.json"
 
     @property
+    def starts_file(self) -> Path:
+        """When each service was started and ready, as far as it was started by `up`."""
+        return self.path / "starts.json"
+
+    @property
     def key(self) -> str:
         """A short name derived from the path, for what must lie outside of it."""
         return hashlib.sha256(str(self.path).encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline_checks.clients.settings import setting
 from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.model.service_facts import StackFacts
 from pipeline_checks.stack.service import Service
 from pipeline_checks.stack.status import Report, ServiceState, silent
 
@@ -41,6 +42,10 @@ class Provider(Protocol):
 
     def halt(self, name: str) -> None:
         """Stop a service and keep it down until the next ``up``."""
+        ...
+
+    def facts(self, services: Iterable[Service]) -> StackFacts:
+        """Return what was promised of the services beside what is seen of them."""
         ...
 
 

@@ -17,4 +17,5 @@ def purge_home(home: Home) -> None:
             shutil.rmtree(folder)
     for file in home.path.glob("ledger.db*"):
         file.unlink()
+    home.starts_file.unlink(missing_ok=True)
     home.env_file.unlink(missing_ok=True)

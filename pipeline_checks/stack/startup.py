@@ -26,6 +26,14 @@ class _PassedOverError(Exception):
 
 
 @dataclass(frozen=True)
+class Times:
+    """Seconds from the beginning of all: when a service was started, and when it answered or had run to its end."""
+
+    started: float
+    ready: float
+
+
+@dataclass(frozen=True)
 class Start:
     """A service with what it is started by."""
 
@@ -39,8 +47,8 @@ class Start:
 
 def bring_up(
     starts: Sequence[Start], supervisor: Supervisor, ready_supervisor: Callable[[], None], report: Report
-) -> dict[str, float]:
-    """Bring the services up, a thread for each; return the seconds that each took from the beginning.
+) -> dict[str, Times]:
+    """Bring the services up, a thread for each; return when each was started and ready.
 
     ``starts`` stand in the order of their dependencies; ``ready_supervisor`` makes the supervisor run and know them,
     while the services prepare their files. What is up stays up when another fails, so that a second call goes on from
@@ -50,7 +58,7 @@ def bring_up(
     stop = threading.Event()
     with ThreadPoolExecutor(len(starts) + 1, thread_name_prefix="up") as pool:
         supervised = pool.submit(ready_supervisor)
-        futures: dict[str, Future[float]] = {}
+        futures: dict[str, Future[Times]] = {}
         for start in starts:
             needed = [futures[name] for name in start.service.depends_on]
             one = _One(start, supervisor, supervised, needed, stop, report, begun)
@@ -71,12 +79,12 @@ class _One:
     start: Start
     supervisor: Supervisor
     supervised: Future[None]
-    needed: Sequence[Future[float]]
+    needed: Sequence[Future[Times]]
     stop: threading.Event
     report: Report
     begun: float
 
-    def bring_up(self) -> float:
+    def bring_up(self) -> Times:
         service, name = self.start.service, self.start.service.name
         try:
             if not self.start.runs:
@@ -84,6 +92,7 @@ class _One:
             failed = [self.supervised.exception(), *(future.exception() for future in self.needed)]
             if any(failed) or self.stop.is_set():
                 raise _PassedOverError
+            started = self._seconds
             if service.action is not None:
                 service.action(self.start.placement)
             elif service.once:
@@ -94,7 +103,7 @@ class _One:
             self.report(Progress(name, "failed", self._seconds, str(error)))
             raise
         self.report(Progress(name, "done" if service.once else "ready", self._seconds))
-        return self._seconds
+        return Times(started, self._seconds)
 
     @property
     def _seconds(self) -> float:
