@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline docs test-docs unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
+.PHONY: help setup run test test-prometheus test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline docs test-docs unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,9 @@ E2E_FRESHNESS := $(E2E)/test_freshness.py $(E2E)/test_unsettled.py
 # What kills services needs them as processes of this machine.
 E2E_MARKS := -m "not soak$(if $(filter external compose,$(PIPELINE_CHECKS_PROVIDER)), and not own_processes)"
 PIPELINE ?= cdc
+
+test-prometheus: $(STAMP) ## Judge the example rules by Prometheus itself (Debian: apt-get install prometheus)
+	$(BIN)/python -m pytest -m prometheus pipeline_checks_tests/prometheus $(ARGS)
 
 test-e2e: $(STAMP) ## Run the end-to-end tests of cdc: pipeline, health and freshness
 	$(BIN)/python -m pytest $(E2E_MARKS) $(E2E_HEALTH) $(E2E_FRESHNESS) $(E2E_PIPELINE) $(ARGS)

@@ -57,13 +57,13 @@ class LedgerMetrics:
         """Return the metrics as they are now."""
         with self._lock:
             found = self._read()
-        return iter([*_gauge("ledger_readable", {(): float(self.problem is None)}), *found])
+        return iter([*gauge("ledger_readable", {(): float(self.problem is None)}), *found])
 
     def _read(self) -> list[Metric]:
         try:
             found = list(families(self._of_now(self._reader.refresh())))
-            found += _gauge("alerts_open", self._open())
-            found += _gauge("alerts_waiting", Counter((w.pipeline, w.channel) for w in self._book.waiting()))
+            found += gauge("alerts_open", self._open())
+            found += gauge("alerts_waiting", Counter((w.pipeline, w.channel) for w in self._book.waiting()))
         except PipelineChecksError as problem:
             if str(problem) != self.problem:
                 self._say(f"WARN: {problem}")
@@ -95,7 +95,8 @@ class LedgerMetrics:
         return checks is None or (stage, check) in checks
 
 
-def _gauge(name: str, values: Mapping[tuple[str, ...], float]) -> list[Metric]:
+def gauge(name: str, values: Mapping[tuple[str, ...], float]) -> list[Metric]:
+    """Return the gauge of that name behind the prefix, with a value for each tuple of labels; nothing without any."""
     from prometheus_client.core import GaugeMetricFamily
 
     declared = METRICS[f"{PREFIX}{name}"]

@@ -29,7 +29,7 @@ def render(results: Sequence[RunResult]) -> str:
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(_Fixed(list(families(latest_of(results)))))
+    registry.register(Fixed(list(families(latest_of(results)))))
     return generate_latest(registry).decode()
 
 
@@ -59,7 +59,7 @@ def latest_of(results: Sequence[RunResult]) -> Latest:
     return latest
 
 
-class _Fixed:
+class Fixed:
     """A collector of what is known already."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:

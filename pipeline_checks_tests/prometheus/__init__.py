@@ -1,0 +1,1 @@
+"""Against Prometheus itself; `make test-prometheus`."""

@@ -1,0 +1,1 @@
+"""Alert rules judged over metrics that were really rendered."""
