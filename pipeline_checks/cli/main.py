@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "check": ("pipeline_checks.cli.check", "Verify pipelines or single stages; nothing is moved."),
     "scenario": ("pipeline_checks.cli.scenario", "Damage a pipeline and compare the findings with the expected ones."),
     "fault": ("pipeline_checks.cli.fault", "List faults, inject one by hand, undo it."),
+    "contract": ("pipeline_checks.cli.contract", "Show the contract that a schema of others describes."),
     "init": ("pipeline_checks.cli.init", "Propose a pipeline for what you have, and check it."),
     "report": ("pipeline_checks.cli.report", "Write reports of runs that are over, from the ledger."),
     "history": ("pipeline_checks.cli.history", "Show what earlier runs measured of a stage."),

@@ -39,8 +39,22 @@ def flow(value: Any) -> str:
     >>> flow({"url": {"env": "SHOP_URL"}}), flow("yes"), flow(["a, b"])
     ('{url: {env: SHOP_URL}}', "'yes'", "['a, b']")
     """
-    text = yaml.safe_dump([value], default_flow_style=True, width=_WIDE, allow_unicode=True, sort_keys=False)
-    return text.strip()[1:-1]
+    text = yaml.dump(
+        [value], Dumper=_OnOneLine, default_flow_style=True, width=_WIDE, allow_unicode=True, sort_keys=False
+    )
+    return str(text).strip()[1:-1]
+
+
+class _OnOneLine(yaml.SafeDumper):
+    """The safe dumper, but a text with a line break or a control character stands in double quotes, as in JSON."""
+
+
+def _text(dumper: _OnOneLine, value: str) -> yaml.ScalarNode:
+    is_plain = value.isprintable()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if is_plain else '"')
+
+
+_OnOneLine.add_representer(str, _text)
 
 
 def _stage(place: Found, by_name: Mapping[str, Found]) -> Iterator[str]:

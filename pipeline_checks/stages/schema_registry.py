@@ -31,6 +31,13 @@ class SchemaRegistry:
         """Return the newest schema of a subject as plain data, asked for anew; None when there is none."""
         return self._schema(f"/subjects/{quote(subject, safe='')}/versions/latest")
 
+    def described(self, subject: str) -> tuple[str, Any] | None:
+        """Return the newest schema of a subject and its kind (``AVRO``, ``JSON``); None when there is none.
+
+        Of another kind the schema is its text.
+        """
+        return self._asked(f"/subjects/{quote(subject, safe='')}/versions/latest")
+
     def close(self) -> None:
         """Give back the connections."""
         if self._session is not None:
@@ -38,6 +45,12 @@ class SchemaRegistry:
             self._session = None
 
     def _schema(self, path: str) -> Any | None:
+        found = self._asked(path)
+        if found is not None and found[0] != "AVRO":
+            raise TerminalError(f"GET {path} answered no Avro schema.")
+        return None if found is None else found[1]
+
+    def _asked(self, path: str) -> tuple[str, Any] | None:
         if self._session is None:
             self._session = client(self._url)
         try:
@@ -46,11 +59,18 @@ class SchemaRegistry:
             if problem.data.get("status") == 404:
                 return None
             raise
-        kind = answer.get("schemaType", "AVRO") if isinstance(answer, dict) else None
-        text = answer.get("schema") if isinstance(answer, dict) else None
-        if kind != "AVRO" or not isinstance(text, str):
-            raise TerminalError(f"GET {path} answered no Avro schema.")
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise TerminalError(f"GET {path} answered a schema that is not JSON.") from None
+        return parse_answer(answer, path)
+
+
+def parse_answer(answer: Any, path: str) -> tuple[str, Any]:
+    """Return kind and schema that a registry answered, as plain data; raises TerminalError for what is none."""
+    kind = answer.get("schemaType", "AVRO") if isinstance(answer, dict) else None
+    text = answer.get("schema") if isinstance(answer, dict) else None
+    if not isinstance(kind, str) or not isinstance(text, str):
+        raise TerminalError(f"GET {path} answered no schema.")
+    if kind not in ("AVRO", "JSON"):
+        return kind, text
+    try:
+        return kind, json.loads(text)
+    except ValueError:
+        raise TerminalError(f"GET {path} answered a schema that is not JSON.") from None

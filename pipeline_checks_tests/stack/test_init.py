@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 from deltalake import DeltaTable
 
@@ -15,8 +18,10 @@ from pipeline_checks.cli.main import run
 from pipeline_checks.clients.postgres import connect
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.verification.discovery import load_pipeline
+from pipeline_checks_tests.schema_registry import running_registry
 from pipeline_checks_tests.stack.foreign_shop import CUSTOMERS, ORDERS, Shop, foreign_shop
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("base_stack")]
 
 
@@ -167,3 +172,42 @@ def test_only_part_of_it_and_only_once(shop: Shop, project: Path, capsys: pytest
     assert run(["init", "--name", "none", "--postgres", "SHOP_URL", "--table", "nowhere"]) == exits.USAGE
     assert run(["init", "--name", "none", "--postgres", "NO_SUCH_URL"]) == exits.USAGE
     assert not (project / "defs" / "none").exists()
+
+
+def test_a_topic_of_avro_has_the_columns_of_its_schema_in_the_registry(
+    shop: Shop, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = {
+        "type": "record",
+        "name": "Trade",
+        "fields": [
+            {"name": "trade_id", "type": "string"},
+            {"name": "price", "type": "double"},
+            {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        ],
+    }
+    topic = f"{shop.name}.trades"
+    asked = ["init", "--name", "trades", "--kafka", "SHOP_BROKERS", "--topic", topic]
+    with running_registry({f"{topic}-value": schema}) as url:
+        monkeypatch.setenv("SHOP_REGISTRY", url)
+        shop.send(
+            topic, [(None, confluent_avro(schema, {"trade_id": f"t{i}", "price": i, "at": NOW})) for i in range(9)]
+        )
+        assert run(asked) == exits.USAGE
+        assert "name the schema registry with --registry" in capsys.readouterr().err
+        assert run([*asked, "--registry", "SHOP_REGISTRY"]) == exits.PASSED, capsys.readouterr()
+    contract = load_pipeline("trades", project).stages[0].contract
+    assert (contract.key, contract.event_time) == (("trade_id",), "at")
+    assert {n: str(c.type) for n, c in contract.columns.items()} == {
+        "trade_id": "string",
+        "price": "float64",
+        "at": "timestamptz",
+    }
+
+
+def confluent_avro(schema: dict[str, Any], record: dict[str, Any]) -> bytes:
+    """A record as Confluent's serializer writes it, by the schema with the id 1."""
+    out = io.BytesIO(b"\x00\x00\x00\x00\x01")
+    out.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(out, schema, record)
+    return out.getvalue()
