@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_checks.clients.settings import resolve, stack_env_file
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError
 from pipeline_checks.model.secret import SettingValue
 from pipeline_checks.model.stage import StageDeclaration, StageReader
 from pipeline_checks.stages.registry import open_stage
+
+if TYPE_CHECKING:
+    from pipeline_checks.stages.delta_changes import LogState
 
 Position = Mapping[str, Any]
 """A JSON object. One of a stage that could not be asked is ``{"away": ...}``."""
@@ -29,6 +32,7 @@ class Positions:
         self._readers: dict[tuple[str, str], StageReader] = {}
         self._servers: dict[str, Any] = {}
         self._catalogs: dict[tuple[str, ...], Any] = {}
+        self._logs: dict[tuple[str, str], tuple[LogState, Position]] = {}
         self._stack: object = None
 
     def read(self, stages: Iterable[tuple[str, StageDeclaration]]) -> dict[tuple[str, str], Position | None]:
@@ -57,6 +61,7 @@ class Positions:
         self._readers.clear()
         self._servers.clear()
         self._catalogs.clear()
+        self._logs.clear()
 
     def _follow_stack(self) -> None:
         try:
@@ -95,6 +100,8 @@ class Positions:
     def _of_stage(self, pipeline: str, stage: StageDeclaration) -> Position:
         if stage.kind == "model_file":
             return _file(resolve(stage.path))  # type: ignore[attr-defined]
+        if stage.kind == "delta_table":
+            return self._of_delta(pipeline, stage)
         reader: Any = self._reader(pipeline, stage)
         if stage.kind == "service":  # its log position moves with the mark of every cut
             return _states(reader.connect().status(stage.connector))  # type: ignore[attr-defined]
@@ -102,6 +109,23 @@ class Positions:
         low = reached.detail.get("low_watermarks")
         position: dict[str, Any] = reached.position.to_json()
         return position if low is None else {**position, "first": {str(p): o for p, o in low.items()}}
+
+    def _of_delta(self, pipeline: str, stage: StageDeclaration) -> Position:
+        """An open table does not notice that its folder has gone or is another's: its log is looked at beside."""
+        from pipeline_checks.stages.delta_changes import log_state
+
+        log = log_state(stage.uri())  # type: ignore[attr-defined]
+        if log is None:
+            self._forget(pipeline, stage)
+            return {AWAY: "no table"}
+        known = self._logs.get((pipeline, stage.name))
+        if known is not None and known[0] == log and log.is_exact:
+            return known[1]
+        if known is None or known[0].identity != log.identity:
+            self._forget(pipeline, stage)
+        position = {**self._reader(pipeline, stage).reached().position.to_json(), "log": log.identity}
+        self._logs[pipeline, stage.name] = (log, position)
+        return position
 
     def _of_tables(
         self, url: str, members: list[tuple[str, StageDeclaration]]
@@ -141,6 +165,7 @@ class Positions:
         return self._readers[place]
 
     def _forget(self, pipeline: str, stage: StageDeclaration) -> None:
+        self._logs.pop((pipeline, stage.name), None)
         reader = self._readers.pop((pipeline, stage.name), None)
         if reader is not None:
             _quietly(reader.close)

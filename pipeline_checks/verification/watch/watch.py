@@ -7,7 +7,7 @@ at yet, is asked of whoever calls.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import RunResult
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Verdict
+from pipeline_checks.verification.copies import original_of
 from pipeline_checks.verification.watch import judged
 from pipeline_checks.verification.watch.cursor import Cursor, Place
 from pipeline_checks.verification.watch.due import after_a_look, is_by_clock
@@ -140,9 +141,12 @@ class _Round:
         # The clock asks nothing of what does not answer.
         due = [s for s in self._due() if s not in there and not is_away(self._found.get(s.name))]
         if there:
-            self._verify(self._with_carried(there), there, by_clock=False)
-        if due:
-            self._verify(due, [], by_clock=True)
+            self._verify(self._with_carried(there), there, None, by_clock=False)
+        # What says by itself how far it is shows whether it stalls; a mere copy shows only by its rows.
+        copies = [s for s in due if original_of(self._pipeline, s) is not None]
+        for stages, kinds in ((copies, None), ([s for s in due if s not in copies], judged.CLOCK_KINDS)):
+            if stages:
+                self._verify(stages, [], kinds, by_clock=True)
 
     def _moved(self) -> list[StageDeclaration]:
         moved = []
@@ -168,7 +172,14 @@ class _Round:
         wanted = {s.name for s in moved} | {c.name for s in moved for c in carried_by(self._pipeline, s, still)}
         return [s for s in self._pipeline.stages if s.name in wanted]
 
-    def _verify(self, stages: list[StageDeclaration], moved: list[StageDeclaration], *, by_clock: bool) -> None:
+    def _verify(
+        self,
+        stages: list[StageDeclaration],
+        moved: list[StageDeclaration],
+        kinds: Collection[str] | None,
+        *,
+        by_clock: bool,
+    ) -> None:
         rows = None if self._pipeline.engine is not None else rows_to_read(self._pipeline, stages)
         if rows is None or rows > most_rows():
             reason = "its size is not known yet" if rows is None else f"{rows:,} rows are to be read"
@@ -177,7 +188,6 @@ class _Round:
                 self._accept(moved)
                 self._paid(stages)
             return
-        kinds = judged.CLOCK_KINDS if by_clock else None
         result = judged.judge(self._pipeline, [s.name for s in stages], kinds, DEADLINE)
         unsettled = _unsettled(result)
         told = [s for s in stages if s.name not in unsettled]
