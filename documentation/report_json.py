@@ -71,7 +71,15 @@ _WHOLE: Final = (
     "checks[].findings[].position.value",
 )
 """Names below which everything is data."""
-_TYPES: Final = {str: "text", int: "number", float: "number", bool: "true or false", type(None): "any", dict: "mapping", list: "list"}
+_TYPES: Final = {
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    type(None): "any",
+    dict: "mapping",
+    list: "list",
+}
 _INTRODUCTION = (
     "`pipeline-checks check --json FILE` (and `run`) writes one document of a pipeline. With several pipelines it is "
     f'`{{"schema_version": {SCHEMA_VERSION}, "verdict": ..., "pipelines": [...]}}`, one such document in each place. '

@@ -70,7 +70,7 @@ def _words(line: str) -> list[str]:
     """Return what a line says without what differs from run to run: the time a run took, and the width of columns."""
     words = line.split()
     behind = [*words[1:], ""]
-    return ["<seconds>" if unit == "s" and _is_number(w) else w for w, unit in zip(words, behind, strict=True)]
+    return ["<seconds>" if unit == "s" and _is_number(w) else w for w, unit in zip(words, behind, strict=False)]
 
 
 def _is_number(word: str) -> bool:
