@@ -1,0 +1,1 @@
+"""Alerts without services: what is decided, how it looks, and what is left out of it."""
