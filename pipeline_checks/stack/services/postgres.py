@@ -177,9 +177,13 @@ def _prepare(placement: Placement) -> None:
     replace_file(placement.folder / "data.location", f"{data}\n")
     if not (data / "PG_VERSION").exists():
         _initialise(placement, data)
-    settings = _SERVER.format(address=ADDRESS, port=placement.ports[NAME])
-    replace_file(data / "postgresql.conf", settings)
+    replace_file(data / "postgresql.conf", server_settings(ADDRESS, placement.ports[NAME]))
     _remove_foreign_pid_file(data)
+
+
+def server_settings(address: str, port: int) -> str:
+    """Return the text of ``postgresql.conf``."""
+    return _SERVER.format(address=address, port=port)
 
 
 def _initialise(placement: Placement, data: Path) -> None:
