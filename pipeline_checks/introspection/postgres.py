@@ -160,9 +160,9 @@ def _table(
     )[0][0]
     fields: dict[str, Any] = {"connection": {"url": {"env": variable}}, "table": f"{schema}.{table}"}
     notes = []
-    if has_rows:
-        notes.append(f"about {estimate:,} rows" if estimate > 0 else "has rows")
-    else:
+    if has_rows and estimate > 0:
+        notes.append(f"about {estimate:,} rows")
+    elif not has_rows:
         fields["may_be_empty"] = True
         notes.append("has no row now: take may_be_empty away where it must have some")
     return Found(

@@ -103,6 +103,8 @@ class Shop:
         catalog = SqlCatalog("shop", uri=self.environment["SHOP_CATALOG"], warehouse=self.environment["SHOP_WAREHOUSE"])
         catalog.create_namespace("gold")
         catalog.create_table("gold.customers", frame.to_arrow().schema).append(frame.to_arrow())
+        upto = {"upto": json.dumps({self.topic("Orders"): self.ends("Orders")})}
+        catalog.create_table("gold.orders", orders.to_arrow().schema).append(orders.to_arrow(), upto)
 
     def ends(self, table: str) -> dict[str, int]:
         """Return the next offset of each partition of a table's topic."""

@@ -86,6 +86,7 @@ def test_what_is_proposed_of_a_foreign_shop_holds_at_once(
         "delta_orders": (("topic_X_public_Orders",), ("id",), None),
         "delta_bronze_customers": (("pg_customers",), ("customer_id",), "updated_at"),
         "iceberg_customers": (("pg_customers",), ("customer_id",), "updated_at"),
+        "iceberg_orders": (("topic_X_public_Orders",), ("id",), None),
     }
     orders = pipeline.stage("pg_Orders").contract
     assert {n: str(c.type) for n, c in orders.columns.items()} == {
@@ -172,6 +173,20 @@ def test_only_part_of_it_and_only_once(shop: Shop, project: Path, capsys: pytest
     assert run(["init", "--name", "none", "--postgres", "SHOP_URL", "--table", "nowhere"]) == exits.USAGE
     assert run(["init", "--name", "none", "--postgres", "NO_SUCH_URL"]) == exits.USAGE
     assert not (project / "defs" / "none").exists()
+
+
+def test_without_the_database_the_topics_tell_what_their_rows_are(
+    shop: Shop, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["init", "--name", "topics", "--kafka", "SHOP_BROKERS", "--topic", f"{shop.name}.public.*"]
+    assert run([*asked, "--delta", "SHOP_LAKE"]) == exits.PASSED, capsys.readouterr()
+    assert told(load_pipeline("topics", project), shop) == {
+        "topic_X_public_Orders": ((), ("id",), "modified_at"),
+        "topic_X_public_customers": ((), ("customer_id",), "updated_at"),
+        "delta_clicks": ((), (), None),
+        "delta_orders": (("topic_X_public_Orders",), ("id",), None),
+        "delta_bronze_customers": ((), ("customer_id",), "updated_at"),
+    }
 
 
 def test_a_topic_of_avro_has_the_columns_of_its_schema_in_the_registry(
