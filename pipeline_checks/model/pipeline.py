@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validat
 
 from pipeline_checks.model.alerting import AlertsDeclaration
 from pipeline_checks.model.engine import EngineDeclaration
+from pipeline_checks.model.ownership import Owners
 from pipeline_checks.model.stage import StageDeclaration
 
 
@@ -16,7 +17,8 @@ class Pipeline(BaseModel):
 
     ``flow``, ``seed`` and ``scenarios`` name the modules (dotted) that move data, write seed data and hold
     scenarios, for pipelines that have them. ``engine`` says what reads the rows of lake tables, where that is not this
-    machine. ``alerts`` says who is told of what.
+    machine. ``alerts`` says who is told of what, ``owners`` who answers for stages
+    that name no owners of their own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +31,7 @@ class Pipeline(BaseModel):
     scenarios: str | None = None
     engine: EngineDeclaration | None = None
     alerts: AlertsDeclaration | None = None
+    owners: Owners = ()
 
     @model_validator(mode="after")
     def _is_a_graph(self) -> Pipeline:
@@ -56,6 +59,10 @@ class Pipeline(BaseModel):
             if stage.name == name:
                 return stage
         raise KeyError(name)
+
+    def owners_of(self, stage: StageDeclaration) -> tuple[str, ...]:
+        """Who answers for a stage: those it names, else those of the pipeline."""
+        return stage.owners or self.owners
 
     def upstream(self, stage: StageDeclaration) -> tuple[StageDeclaration, ...]:
         """The stages that ``stage`` is made from."""

@@ -12,6 +12,7 @@ from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration import metadata
 from pipeline_checks.orchestration.delta import delta_metadata
 from pipeline_checks.orchestration.names import asset_key, icons, session_resource, settle_op
+from pipeline_checks.orchestration.run_report import report_link
 from pipeline_checks.orchestration.session_resource import RunSession
 
 
@@ -32,6 +33,7 @@ def asset_spec(pipeline: Pipeline, stage: StageDeclaration) -> dg.AssetSpec:
         description=stage.description or None,
         group_name=pipeline.name,
         kinds=icons(stage),
+        owners=pipeline.owners_of(stage),
         metadata=known,
     )
 
@@ -47,7 +49,11 @@ def stage_asset(pipeline: Pipeline, stage: StageDeclaration) -> dg.AssetsDefinit
     def settle(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         run: RunSession = getattr(context.resources, resource)
         result = run.session.settle(stage.name)
-        facts = {**metadata.of_stage(result), **delta_metadata(stage, result)}
+        facts = {
+            **metadata.of_stage(result),
+            **delta_metadata(stage, result),
+            **report_link(pipeline.name, context.run.run_id),
+        }
         yield dg.MaterializeResult(asset_key=spec.key, metadata=facts, data_version=data_version(result))
 
     return settle

@@ -10,6 +10,7 @@ from pipeline_checks.model.result import CheckResult, StageResult
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration import metadata
 from pipeline_checks.orchestration.names import asset_key, check_op, session_resource
+from pipeline_checks.orchestration.run_report import report_link
 from pipeline_checks.orchestration.session_resource import RunSession
 from pipeline_checks.orchestration.verdicts import outcome_of
 from pipeline_checks.verification.session import not_evaluated
@@ -55,7 +56,7 @@ def stage_checks(
                 passed=outcome.passed,
                 severity=outcome.severity,
                 description=metadata.truncated(result.judgement.message, 500),
-                metadata=metadata.of_check(result, settled),
+                metadata={**metadata.of_check(result, settled), **report_link(pipeline.name, context.run.run_id)},
             )
 
     return check

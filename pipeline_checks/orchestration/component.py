@@ -59,6 +59,15 @@ class VerifiedPipeline(dg.Component, dg.Model, dg.Resolvable):
             description="Who is told of what: channels, verdicts, mutes; the console where nothing is written.",
         ),
     ] = None
+    owners: Annotated[
+        Any,
+        dg.Resolver(
+            _as_written,
+            model_field_type=list[str] | str | None,
+            inject_before_resolve=False,
+            description="Who answers for it: mail addresses, or `team:NAME`.",
+        ),
+    ] = None
     contracts: Annotated[
         Mapping[str, Any],
         dg.Resolver(

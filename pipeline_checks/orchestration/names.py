@@ -19,6 +19,9 @@ ICONS = {
     "service": {"service"},
     "warehouse_table": {"postgres", "table"},
     "dbt_model": {"dbt", "postgres"},
+    "s3_files": {"s3", "file"},
+    "load_ledger": {"postgres", "table"},
+    "load_api": {"api"},
 }
 """Kind of stage to the kinds by which the UI chooses icons."""
 

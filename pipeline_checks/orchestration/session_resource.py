@@ -6,7 +6,9 @@ import dagster as dg
 
 from pipeline_checks.model.engine import SessionResource
 from pipeline_checks.model.pipeline import Pipeline
+from pipeline_checks.model.result import RunResult
 from pipeline_checks.orchestration.blocked import report_blocked
+from pipeline_checks.orchestration.run_report import write_report
 from pipeline_checks.verification.options import Options
 from pipeline_checks.verification.session import VerificationSession
 
@@ -30,11 +32,13 @@ class RunSession:
             self._session = VerificationSession(self._pipeline, self._options)
         return self._session
 
-    def close(self) -> None:
-        """Close the session if it was opened."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def close(self) -> RunResult | None:
+        """Close the session and return what it found, None if it was never opened."""
+        if self._session is None:
+            return None
+        session, self._session = self._session, None
+        session.close()
+        return session.result()
 
 
 def _noteworthy(log: Callable[[str], None]) -> Callable[[str], None]:
@@ -83,7 +87,9 @@ def session_resource_of(pipeline: Pipeline, adopted: Mapping[str, dg.AssetKey] |
         try:
             yield run_session
         finally:
-            run_session.close()
+            result = run_session.close()
+            if result is not None and context.run is not None:
+                write_report(pipeline, result, context.run.run_id, log.warning if log is not None else options.say)
             report_blocked(context, pipeline, run_session.evaluated, run_session.blocked_by, adopted)
 
     return verification

@@ -28,7 +28,18 @@ from pipeline_checks.verification.reference_targets import reference_problems
 
 TYPE: Final = "pipeline_checks.VerifiedPipeline"
 """The ``type`` of a document that declares a pipeline."""
-FIELDS: Final = ("name", "description", "flow", "seed", "scenarios", "engine", "alerts", "contracts", "stages")
+FIELDS: Final = (
+    "name",
+    "description",
+    "flow",
+    "seed",
+    "scenarios",
+    "engine",
+    "alerts",
+    "owners",
+    "contracts",
+    "stages",
+)
 """The fields of a pipeline's ``attributes``."""
 _TEXTS: Final = ("name", "description", "flow", "seed", "scenarios")
 
@@ -72,7 +83,8 @@ def build_pipeline(attributes: Any, locate: Locate = nowhere, path: Path = ("att
     what = f"pipeline {texts.get('name', '')}".rstrip()
     refuse(problems, locate, what)
     try:
-        return Pipeline(**texts, engine=engine, alerts=alerts, stages=tuple(stages.declared.values()))
+        owners = attributes.get("owners") or ()
+        return Pipeline(**texts, engine=engine, alerts=alerts, owners=owners, stages=tuple(stages.declared.values()))
     except ValidationError as error:
         refuse(problems_of(error, path, FIELDS, attributes, "a pipeline"), locate, what)
         raise

@@ -84,7 +84,7 @@ def section(subject: Subject, ref: str, most_packed: int) -> Section:
         ref=ref,
         pipeline=result.pipeline,
         description="" if pipeline is None else short(pipeline.description, 1000),
-        owners=", ".join(getattr(pipeline, "owners", ())),
+        owners="" if pipeline is None else ", ".join(pipeline.owners),
         verdict=str(result.verdict),
         tally=_tally(every),
         started_at=instant(result.started_at),

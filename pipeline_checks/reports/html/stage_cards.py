@@ -86,7 +86,7 @@ def _stage(
         name=short(name),
         kind=told["kind"] if told is not None else declared.kind if declared is not None else "",
         description=short(declared.description, LONGEST_SENTENCE) if declared is not None else "",
-        owners=", ".join(getattr(declared, "owners", ())),
+        owners="" if declared is None else ", ".join(declared.owners),
         verdict=verdict,
         rows=_rows(rows),
         lag=_lag(None if told is None else told["lag_seconds"]),
