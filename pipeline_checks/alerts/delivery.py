@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pipeline_checks.alerts.channels.channel import Channel
@@ -50,16 +50,18 @@ def deliver(book: AlertBook, channels: Mapping[str, Channel], pipelines: Sequenc
         Seconds for which a notice that was not taken is tried again at once.
     """
     found = Deliveries()
+    again: dict[str, datetime] = {}
     for notice in book.claim(pipelines, now(), HELD):
         problem = found.problems.get(notice.channel)
         if problem is not None:
-            book.refused(notice, problem, _next(notice))
+            book.refused(notice, problem, again[notice.channel])
             continue
         try:
             hand_over(channels, notice.channel, notice.document, patience)
         except PipelineChecksError as error:
             found.problems[notice.channel] = str(error)
-            book.refused(notice, str(error), _next(notice, error))
+            again[notice.channel] = _next(notice, error)
+            book.refused(notice, str(error), again[notice.channel])
         else:
             found.took(notice.channel)
             book.delivered(notice, now())
@@ -84,8 +86,6 @@ def hand_over(channels: Mapping[str, Channel], name: str, document: Mapping[str,
     attempts(channel.send, document)
 
 
-def _next(notice: Waiting, error: PipelineChecksError | None = None) -> Any:
+def _next(notice: Waiting, error: PipelineChecksError) -> datetime:
     pause = min(FIRST_PAUSE * 2**notice.attempts, LONGEST_PAUSE)
-    if error is not None:
-        pause = max(pause, float(error.data.get("retry_after", 0)))
-    return now() + timedelta(seconds=pause)
+    return now() + timedelta(seconds=max(pause, float(error.data.get("retry_after", 0))))

@@ -111,6 +111,8 @@ class _Sender:
             for event in events:
                 document = event_notice(self.pipeline.name, event, self.mask, now())
                 items += page.add_notice(self.pipeline.name, self.channels, document, now(), str(event["id"]))
+            if items:  # who has something new to tell tries with what waits, too
+                page.make_due(self.pipeline.name, tuple(self.channels), now())
         return items
 
     def _tell(self, page: Page, outcomes: Sequence[Outcome], channels: Sequence[str]) -> int:

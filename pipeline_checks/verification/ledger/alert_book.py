@@ -16,6 +16,7 @@ from pipeline_checks.verification.ledger.database import Database
 from pipeline_checks.verification.ledger.location import Location
 from pipeline_checks.verification.ledger.retention import keep
 
+BEHIND: Final = "waits behind messages that were not taken"
 _ONE_WRITER: Final = 7_165_326_012
 """Number of the advisory lock under which a Postgres ledger decides what is told: two that judge the same verdict."""
 
@@ -197,24 +198,32 @@ class Page:
     ) -> bool:
         """Write a notice for each channel; False when one of that ``source`` was written before.
 
-        What a channel did not take before is due again with it, so that messages arrive in their order.
+        It waits behind what its channel refused before, so that messages arrive in their order.
         """
         if source is not None:
             known = sa.select(NOTICES.c.notice_id).where(NOTICES.c.pipeline == pipeline, NOTICES.c.source == source)
             if self.connection.execute(known.limit(1)).first() is not None:
                 return False
-        common = {"pipeline": pipeline, "source": source, "made_at": at, "next_at": at, "attempts": 0}
-        rows = [{**common, "notice_id": document["notice_id"], "channel": c, "document": document} for c in channels]
+        refused = {n.channel: n.next_at for n in _notices(self.connection, *_refused(pipeline))}
+        common = {"pipeline": pipeline, "source": source, "made_at": at, "attempts": 0, "document": document}
+        rows = [
+            {
+                **common,
+                "notice_id": document["notice_id"],
+                "channel": channel,
+                "next_at": max(at, refused.get(channel, at)),
+                "problem": BEHIND if channel in refused else None,
+            }
+            for channel in channels
+        ]
         if rows:
-            self.make_due(pipeline, [row["channel"] for row in rows], at)
             self.connection.execute(sa.insert(NOTICES), rows)
         return True
 
     def make_due(self, pipeline: str, channels: Sequence[str], at: datetime) -> None:
-        """Have what channels refused sent again now."""
-        refused = (NOTICES.c.delivered_at.is_(None), NOTICES.c.problem.is_not(None), NOTICES.c.pipeline == pipeline)
+        """Have what channels refused, and what waits behind it, sent now."""
         same = NOTICES.c.channel.in_(list(channels))
-        self.connection.execute(sa.update(NOTICES).where(*refused, same).values(next_at=at))
+        self.connection.execute(sa.update(NOTICES).where(*_refused(pipeline), same).values(next_at=at))
 
     def update_notice(self, notice: Waiting, **values: Any) -> None:
         """Change the row of a notice."""
@@ -243,6 +252,10 @@ def _row(kept: Alert | KeptMute, key: str) -> dict[str, Any]:
 
 def _due(pipelines: Sequence[str], at: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return NOTICES.c.delivered_at.is_(None), NOTICES.c.next_at <= at, NOTICES.c.pipeline.in_(list(pipelines))
+
+
+def _refused(pipeline: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return NOTICES.c.delivered_at.is_(None), NOTICES.c.problem.is_not(None), NOTICES.c.pipeline == pipeline
 
 
 def _notices(connection: sa.Connection, *wanted: sa.ColumnElement[bool]) -> list[Waiting]:

@@ -1,0 +1,1 @@
+"""Alerts through a ledger to a local HTTP server."""
