@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-prometheus test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline docs test-docs unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
+.PHONY: help setup run test test-prometheus test-docker test-e2e test-e2e-pipeline test-e2e-health test-e2e-freshness validate-pipeline docs test-docs unit lint format typecheck dev bench bench-large soak snowflake lock jars clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -103,6 +103,9 @@ bench: $(STAMP) ## Measure against the limits, floors and other tools (a quarter
 
 bench-large: $(STAMP) ## The same at ten million rows
 	$(BIN)/python -m benchmarks --large $(ARGS)
+
+test-docker: $(STAMP) ## Test the stack in containers; starts a Docker daemon of its own where none answers and it may
+	$(BIN)/python -m pytest -m docker pipeline_checks_tests/docker $(ARGS)
 
 soak: $(STAMP) ## Repeat kills and clean runs many times
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
