@@ -175,12 +175,14 @@ class ComposeProvider:
 
     def _start(self, names: Sequence[str]) -> None:
         arguments = ("up", "--detach", "--wait", "--wait-timeout", str(_READY_SECONDS), *names)
-        with Events(self.project.name) as events:
-            try:
+        events = Events(self.project.name)
+        try:
+            with events:
                 self.project.compose(*arguments, seconds=_BUILD_SECONDS)
-            except TerminalError as error:
-                raise self._lame(names) or error from error
-        remember(self.home, {service_name(n): Began(*times) for n, times in events.times().items()})
+        except TerminalError as error:
+            raise self._lame(names) or error from error
+        finally:
+            remember(self.home, {service_name(n): Began(*times) for n, times in events.times().items()})
 
     def _lame(self, names: Sequence[str]) -> PipelineChecksError | None:
         """Return what to say of the first service in the order of starting that is not as it should be."""
