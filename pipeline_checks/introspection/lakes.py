@@ -9,7 +9,7 @@ from pipeline_checks.clients.lake import iceberg_catalog, open_delta, storage_op
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.introspection.found import Discovered, Found, FoundColumn, LeftOut
 from pipeline_checks.introspection.names import event_times, keys, stage_name
-from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError
+from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError
 from pipeline_checks.model.secret import EnvironmentVariable, SettingValue
 from pipeline_checks.stages.commits import parse_covers
 
@@ -25,7 +25,10 @@ def find_delta(path: SettingValue, shown: str) -> Discovered:
     Raises ConfigurationError when there is none.
     """
     base = resolve(path).rstrip("/")
-    below = list(_delta_tables(base))
+    try:
+        below = list(_delta_tables(base))
+    except TerminalError:  # not even a folder
+        below = []
     if not below:
         raise ConfigurationError(f"there is no Delta table at {shown}.", next_step="Name a table, or a folder of them.")
     setting = {"env": path.env} if isinstance(path, EnvironmentVariable) else base

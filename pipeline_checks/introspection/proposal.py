@@ -17,7 +17,7 @@ from pipeline_checks.introspection.proving import pipeline_of, proved
 from pipeline_checks.introspection.writing import written
 from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
-from pipeline_checks.model.secret import EnvironmentVariable, SettingValue
+from pipeline_checks.model.secret import EnvironmentVariable, SettingValue, variable_named
 from pipeline_checks.verification.discovery import FILE_NAME, defs_folder, sources
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -57,6 +57,7 @@ def propose(name: str, systems: Systems, say: Callable[[str], None], *, prove: b
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"{name!r} cannot be the name of a pipeline.", next_step="Use letters, digits and _.")
+    _refuse_values(systems)
     discovered = _discovered(systems, say)
     if not discovered.found:
         reasons = "".join(f"\n  {m.what}: {m.reason}" for m in discovered.left_out)
@@ -82,6 +83,14 @@ def place_of(name: str, project: Path | None, *, replace: bool) -> Path:
                 f"there is a pipeline {name!r} already: {source.document.file}.", next_step="Choose another --name."
             )
     return file
+
+
+def _refuse_values(systems: Systems) -> None:
+    """Refuse a URL where the name of a variable is asked for; what was written may hold a password, and is not told."""
+    for option in ("postgres", "kafka", "registry", "connect", "iceberg_url"):
+        given = getattr(systems, option)
+        if given is not None:
+            variable_named(given, f"--{option.replace('_', '-')}")
 
 
 def _discovered(systems: Systems, say: Callable[[str], None]) -> Discovered:

@@ -8,6 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from pipeline_checks.model.errors import ConfigurationError
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL_WITH_PASSWORD = re.compile(r"^[a-z0-9+.-]+://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
 
 
@@ -20,8 +23,21 @@ class EnvironmentVariable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    env: str = Field(pattern=f"^{_VARIABLE.pattern}$")
     probe: tuple[str, ...] = ()
+
+
+def variable_named(name: str, what: str) -> EnvironmentVariable:
+    """Return the variable of that name; ``what`` is what it was given for, such as an option.
+
+    Raises ConfigurationError when it is no name; it is not told, since a URL with a password may have been meant.
+    """
+    if _VARIABLE.fullmatch(name) is None:
+        raise ConfigurationError(
+            f"{what} takes the name of an environment variable, not a value.",
+            next_step="Put the value into a variable, and write the variable's name.",
+        )
+    return EnvironmentVariable(env=name)
 
 
 class Setting:

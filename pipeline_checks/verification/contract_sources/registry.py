@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipeline_checks.clients.settings import resolve
 from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.errors import ConfigurationError
-from pipeline_checks.model.secret import EnvironmentVariable
+from pipeline_checks.model.secret import variable_named
 from pipeline_checks.verification.contract_sources import avro, json_schema
 
 
@@ -20,7 +20,7 @@ def contract_of(variable: str, subject: str) -> Contract:
     """
     from pipeline_checks.stages.schema_registry import SchemaRegistry
 
-    registry = SchemaRegistry(resolve(EnvironmentVariable(env=variable)))
+    registry = SchemaRegistry(resolve(variable_named(variable, "the registry")))
     try:
         found = registry.described(subject)
     finally:

@@ -71,6 +71,7 @@ def test_what_a_registry_answers() -> None:
         (["--avro", "order.avsc", "--odcs", "x"], "name one source, not 2"),
         (["--registry", "SHOP_REGISTRY"], "--registry needs --subject"),
         (["--dbt", "order.avsc", "--model", "x"], "order.avsc is no manifest of dbt"),
+        (["--registry", "http://me:pw@x", "--subject", "y"], "the registry takes the name of an environment variable"),
     ],
 )
 def test_a_source_must_be_named(asked: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
