@@ -12,6 +12,7 @@ from pipeline_checks.model.contract import Contract
 from pipeline_checks.model.duration import Duration
 from pipeline_checks.model.measure import Grade, Measure, Measured
 from pipeline_checks.model.ownership import Owners
+from pipeline_checks.model.partitions import PartitionsDeclaration
 from pipeline_checks.model.position import Position
 from pipeline_checks.model.schema import Schema
 
@@ -30,7 +31,8 @@ class StageDeclaration(BaseModel):
     ``from`` names the stages that this one is made from. ``columns`` maps a column of this stage to the upstream
     column or expression that it is computed from, where it differs. ``ignore`` are technical columns that no one
     promised. ``deadline`` is how long to wait for the stage to settle, ``lag_limit`` how far behind its upstream it
-    may be before it counts as stalled. ``owners`` are who answers for it, where they are not the pipeline's.
+    may be before it counts as stalled. ``owners`` are who answers for it, where they are not the pipeline's. With
+    ``partitions`` its rows are judged by day, or by a value, too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -48,6 +50,7 @@ class StageDeclaration(BaseModel):
     external: bool = False
     description: str = ""
     owners: Owners = ()
+    partitions: PartitionsDeclaration | None = None
 
     @property
     def holds_rows(self) -> bool:

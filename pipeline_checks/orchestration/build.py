@@ -12,6 +12,7 @@ from pipeline_checks.orchestration.benchmark_job import benchmark_of
 from pipeline_checks.orchestration.checks import stage_checks
 from pipeline_checks.orchestration.dbt_assets import ModelAssets, model_assets
 from pipeline_checks.orchestration.names import asset_key, keys_of, session_resource
+from pipeline_checks.orchestration.partitions import partition_assets
 from pipeline_checks.orchestration.scenario_job import scenario_job
 from pipeline_checks.orchestration.session_resource import session_resource_of
 from pipeline_checks.orchestration.stack_jobs import seed_job
@@ -30,7 +31,7 @@ def build_pipeline_definitions(pipeline: Pipeline) -> dg.Definitions:
     own = [job for job in (seed_job(pipeline), scenario_job(pipeline)) if job is not None]
     models, benchmark = model_assets(pipeline), benchmark_of(pipeline)
     return dg.Definitions(
-        assets=_assets(pipeline, models),
+        assets=[*_assets(pipeline, models), *partition_assets(pipeline)],
         asset_checks=_all_checks(pipeline),
         jobs=[*_jobs(pipeline, models), *own],
         schedules=[] if benchmark is None else [benchmark],
