@@ -38,7 +38,6 @@ _INTRODUCTION = (
     "looked up when the stage is used: in the environment first, then in the `stack.env` of the running stack. A "
     "literal password is refused.",
 )
-_COMMON = {"name", "kind", "contract"}
 
 
 def page() -> str:
@@ -50,6 +49,8 @@ def page() -> str:
     lines += ["## A stage", "", prose(StageDeclaration), ""]
     lines += ["`{for_each: {table: [customers, orders]}, stages: [...]}` repeats stages with `{table}` filled in.", ""]
     lines += fields_table(StageDeclaration)
+    for name, inner in nested_models(StageDeclaration, {"contract"}).items():
+        lines += [f"### {name}", "", prose(inner), "", *fields_table(inner)]
     lines += ["## Contract", "", prose(Contract), "", *fields_table(Contract, {"columns"})]
     lines += ["`columns` maps a column's name to its promises. The checks that a contract can configure by their name"]
     lines += ["are told in [checks](checks.md).", "", "### Column", "", prose(Column), "", *fields_table(Column)]

@@ -5,8 +5,9 @@ It is loaded in every pytest session of the environment, so nothing of this pack
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline_checks.testing.stack import PipelineStack
 
 _INI = "pipeline_checks_pipelines"
+_WORDS: Final[Literal["args"]] = "args"
 _STARTED = pytest.StashKey[set[str]]()
 _WORKER = "workeroutput"
 _OUTPUT = "pipeline_checks_started"
@@ -23,7 +25,8 @@ _OUTPUT = "pipeline_checks_started"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the setting that name pipelines and provider."""
-    parser.addini(_INI, "pipelines whose services the tests need; those of the project's defs/ by default", "args")
+    asked = "pipelines whose services the tests need; those of the project's defs/ by default"
+    parser.addini(_INI, asked, type=_WORDS)
     group = parser.getgroup("pipeline_checks", "services of pipelines")
     group.addoption("--pipelines", metavar="NAME,...", help=f"instead of the setting {_INI}")
     group.addoption("--pipeline-provider", metavar="NAME", help="where services come from, as of pipeline-checks up")
@@ -56,13 +59,7 @@ def pipeline_checks_stack(request: pytest.FixtureRequest) -> Iterator[PipelineSt
     from pipeline_checks.testing.stack import bring_up
 
     config = request.config
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-
-    def tell(step: Progress) -> None:
-        if reporter is not None and config.getoption("verbose") > 0:
-            reporter.write_line(f"pipeline_checks_stack: {step}")
-
-    stack = bring_up(_pipelines(config), mode_of(config.getoption("--pipeline-provider")), tell)
+    stack = bring_up(_pipelines(config), mode_of(config.getoption("--pipeline-provider")), _teller(config))
     config.stash[_STARTED].update(stack.started)
     yield stack
 
@@ -85,6 +82,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from pipeline_checks.testing.stack import take_down
 
         take_down(_pipelines(config), mode_of(config.getoption("--pipeline-provider")), started)
+
+
+def _teller(config: pytest.Config) -> Callable[[Progress], None]:
+    """Return what shows the steps of a start with ``-v``, past the capture of what tests print."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+
+    def tell(step: Progress) -> None:
+        if reporter is not None and config.getoption("verbose") > 0:
+            with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+                reporter.write_line(f"pipeline_checks_stack: {step}")
+
+    return tell
 
 
 def _named(config: pytest.Config) -> list[str]:

@@ -46,7 +46,7 @@ def inserted(topics: Topics) -> Iterator[int]:
 @pytest.mark.parametrize("table", KEYS)
 def test_every_stage_of_a_table_holds_the_newest_time_of_the_source(table: str, inserted: int) -> None:
     with source() as connection:
-        newest = connection.execute(f"SELECT max({EVENT_TIMES[table]}) FROM {table}").fetchone()  # type: ignore[arg-type]
+        newest = connection.execute(f"SELECT max({EVENT_TIMES[table]}) FROM {table}").fetchone()
     assert newest is not None and newest[0] is not None
     targets = [f"cdc.{kind}_{table}" for kind in ("pg", "delta", "iceberg")]
     code, document, measures = freshness(*targets)

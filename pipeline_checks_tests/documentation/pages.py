@@ -59,7 +59,7 @@ class Block:
 
     def commands(self) -> list[list[str]]:
         """Return the words of each command, without comments; one may go over several lines."""
-        return [words for typed in self.typed() if (words := shlex.split(typed, comments=True))]
+        return [words for typed in self.typed() if (words := shlex.split(typed.replace("\\\n", " "), comments=True))]
 
     def typed(self) -> Iterator[str]:
         """Yield each command as it is typed; of a block that shows a prompt, without what is answered."""

@@ -79,6 +79,7 @@ def test_a_session_that_asks_for_no_service_starts_none(project: Project) -> Non
     assert "pipeline_checks_stack: " not in session.output
 
 
+@pytest.mark.soak
 def test_workers_share_one_stack_which_the_first_to_end_does_not_take_from_the_others(project: Project) -> None:
     session = project.pytest(TESTS, "-n", "2", "--dist", "each", *GOOD)
     assert session.code == 0, session.output

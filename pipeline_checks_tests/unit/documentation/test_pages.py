@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -113,6 +114,14 @@ def test_every_pipeline_that_is_shown_is_valid() -> None:
                 assert pipeline.stages, block.place
                 shown += 1
     assert shown >= 3
+
+
+def test_python_that_is_shown_with_its_answers_gives_them() -> None:
+    shown = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
+    assert shown
+    for page in shown:
+        failed, attempted = doctest.testfile(str(page), module_relative=False)
+        assert attempted > 0 and failed == 0, page
 
 
 def test_python_that_is_shown_compiles() -> None:
