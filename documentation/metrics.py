@@ -10,8 +10,8 @@ from pipeline_checks.reports.metric_names import METRICS
 _INTRODUCTION = (
     "`pipeline-checks check --metrics FILE` writes them as text, `pipeline-checks metrics` serves them at `/metrics`. "
     "The text is of that run alone and has no counters; what is served is read from the ledger, also of runs that "
-    "somebody else has made. Dashboards and alert rules are written against these names; a change of one is told in the "
-    "changelog. See [alerts and metrics](../alerts.md).",
+    "somebody else has made. Dashboards and alert rules are written against these names; a change of one is told in "
+    "the changelog. See [alerts and metrics](../alerts.md).",
 )
 
 
