@@ -31,6 +31,9 @@ BENCHMARKS = {
     "sales": "sales:measure_sales",
     "sales_ledger": "sales_ledger:measure_sales_ledger",
     "ingestion_known": "ingestion_known:measure_ingestion_known",
+    "loading": "loading:measure_loading",
+    "detection": "detection:measure_detection",
+    "idle_sensors": "idle_sensors:measure_idle_sensors",
 }
 """What `make bench` measures: about a quarter of an hour on two quiet cores."""
 LARGE = {

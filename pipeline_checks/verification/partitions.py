@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import polars
 
 KINDS = ("duplicates", "nulls", "values")
-"""The checks that can be judged of some rows of a stage: they promise something of each row, or of the rows of a key."""
+"""The checks that can be judged of some rows of a stage: they promise something of each row, or of a key's rows."""
 
 
 def kinds_of(stage: StageDeclaration) -> list[str]:
