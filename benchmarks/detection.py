@@ -1,4 +1,4 @@
-"""How long it takes from a fault to its finding, with the sensors as they are by default: twenty faults of two sorts."""
+"""How long it takes from a fault to its finding, with the sensors as they are by default."""
 
 from __future__ import annotations
 

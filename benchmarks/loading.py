@@ -30,7 +30,7 @@ STAGE = """\
       contract:
         key: [id]
         event_time: at
-        columns: {{id: int64, at: timestamptz, name: {{type: string, nullable: false}}, amount: {{type: int64, min: 0}}}}
+        columns: {{id: int64, at: timestamptz, name: {{type: string, nullable: false}}, sum: {{type: int64, min: 0}}}}
 """
 
 
