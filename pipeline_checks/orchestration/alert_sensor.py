@@ -144,10 +144,12 @@ def _waiting(pipelines: Sequence[Pipeline], say: Say, deadline: Deadline) -> lis
             return []
         book = AlertBook(place)
         try:
-            due = [p for p in pipelines if book.due([p.name], now())]
+            due = book.due([p.name for p in pipelines], now())
         finally:
             book.close()
     except PipelineChecksError as problem:
         say(f"what waits could not be read: {problem}")
         return []
-    return [send_alerts(p, (), say, patience=PATIENCE_SECONDS) for p in due if not deadline.passed]
+    return [
+        send_alerts(p, (), say, patience=PATIENCE_SECONDS) for p in pipelines if p.name in due and not deadline.passed
+    ]

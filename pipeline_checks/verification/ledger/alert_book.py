@@ -123,11 +123,10 @@ class AlertBook:
         with self._database.reading() as connection:
             return _notices(connection, NOTICES.c.delivered_at.is_(None), *of_it)
 
-    def due(self, pipelines: Sequence[str], at: datetime) -> bool:
-        """Whether a notice is to be sent now; costs one look-up in an index."""
-        found = sa.select(NOTICES.c.notice_id).where(*_due(pipelines, at)).limit(1)
+    def due(self, pipelines: Sequence[str], at: datetime) -> set[str]:
+        """Return which of the pipelines have a notice to be sent now; costs one look-up in an index."""
         with self._database.reading() as connection:
-            return connection.execute(found).first() is not None
+            return set(connection.scalars(sa.select(NOTICES.c.pipeline).where(*_due(pipelines, at)).distinct()))
 
     def claim(self, pipelines: Sequence[str], at: datetime, held: timedelta, most: int = 50) -> list[Waiting]:
         """Take the notices that are due, for as long as ``held``: nobody else sends them meanwhile."""
