@@ -45,10 +45,11 @@ def test_starting_built_images_again_is_quick_and_keeps_the_data(market: Compose
 def test_rows_that_went_through_containers_are_verified_from_outside(market: ComposeProvider) -> None:
     from pipeline_checks.pipelines.market_data.seed import seed
 
-    seed(50, 42)
+    seed(150, 42)
     pipeline = load_pipeline("market_data", None)
     result = run_checks(pipeline, None, None, Options(deadline=90))
-    wrong = {(c.stage, c.check): c.judgement.message for c in result.checks if c.verdict == Verdict.FAIL}
+    fine = (Verdict.PASS, Verdict.WARN)
+    wrong = {(c.stage, c.check): c.judgement.message for c in result.checks if c.verdict not in fine}
     assert not wrong
     rows = {s.name: s.rows.value for s in result.stages if s.rows is not None}
     assert rows["trades_table"] == 150
@@ -79,7 +80,7 @@ def test_a_container_that_stands_still_is_unhealthy_and_so_is_what_needs_it(mark
     finally:
         run(("unpause", container.id))
     failed = {c.check: {f.stage for f in c.judgement.findings} for c in found.checks if c.verdict == Verdict.FAIL}
-    assert failed["health"] == {"market_registry"}
+    assert {"market_registry"} <= failed["health"] <= {"market_registry", "market_api"}  # the API asks it as well
     assert failed["dependencies"] == {"market_prepare"}
     assert Deadline(60).wait_until(lambda: all(s.ready for s in market.status(services())), every=0.2)
 
@@ -102,7 +103,7 @@ def test_limits_and_policies_that_were_changed_behind_the_file_are_found_where_t
 def test_memory_beyond_the_limit_ends_the_program_not_the_machine(market: ComposeProvider) -> None:
     container = market.project.container("market-exchange")
     assert container is not None
-    greedy = "bytearray(2 << 30)"
+    greedy = 'b"x" * (2 << 30)'
     ended = run(("exec", container.id, "sh", "-c", f"python -c '{greedy}'; echo code $?"))
     assert "code 137" in ended
 
