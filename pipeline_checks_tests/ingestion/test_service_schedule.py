@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from pipeline_checks.alerts.sending import send_alerts
 from pipeline_checks.pipelines.ingestion.flow.scheduling import start_due
+from pipeline_checks.pipelines.ingestion.stored_alerts import stored_alerts
+from pipeline_checks.pipelines.parts import stored_alerts_of
+from pipeline_checks.verification.discovery import load_pipeline
+from pipeline_checks.verification.ledger.location import URL_VARIABLE
 from pipeline_checks_tests.conftest import RunningStack
 from pipeline_checks_tests.ingestion.api import Api, Place
 from pipeline_checks_tests.ingestion.service import metadata, run_of_nobody
+from pipeline_checks_tests.receiver import receiving
 
 HOURLY = {"frequency": "hourly"}
 FROZEN = datetime(2040, 1, 1, 0, 30, tzinfo=UTC)
@@ -65,7 +74,11 @@ def test_a_schedule_outside_may_begin_runs(api: Api) -> None:
 
 
 def test_a_run_below_its_threshold_raises_one_alert_and_one_that_reaches_it_none(
-    make_api: Callable[..., Api], place: Place
+    make_api: Callable[..., Api],
+    place: Place,
+    ingestion_stack: RunningStack,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     quality = {"row_count_threshold": 30, "alerts_enabled": True, "alert_recipients": ["team@example.org"]}
     api = make_api(place.declaration(quality=quality))
@@ -77,12 +90,31 @@ def test_a_run_below_its_threshold_raises_one_alert_and_one_that_reaches_it_none
     assert run["id"] in alert["message"]
     assert "29" in alert["message"]
     assert "30" in alert["message"]
+    monkeypatch.setenv(URL_VARIABLE, f"sqlite:///{tmp_path / 'ledger.db'}")
+    _is_told_once(alert, ingestion_stack, monkeypatch)
     place.put_batches(1, count=30)
     api.run()
     assert api.of("GET", "/alerts") == [alert]
     api.of("PUT", "", 200, {"quality": {"alerts_enabled": False}})
     api.run()  # finds nothing: below, and nobody wants to know
     assert api.of("GET", "/alerts") == [alert]
+
+
+def _is_told_once(alert: dict[str, Any], stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alert that the service keeps reaches a channel, once, however often the service is asked."""
+    for name in ("INGESTION_API_URL", "INGESTION_API_TOKEN"):
+        monkeypatch.setenv(name, stack.settings[name])
+    raised = datetime.fromisoformat(alert["raised_at"])
+    assert alert["id"] not in {a["id"] for a in stored_alerts(raised + timedelta(microseconds=1))}
+    with receiving() as receiver:
+        monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{receiver.url}/hook")
+        pipeline = load_pipeline("ingestion")
+        for _ in range(2):
+            kept = [a for a in stored_alerts_of(pipeline, raised) if a["run_id"] == alert["run_id"]]
+            send_alerts(pipeline, (), lambda line: None, events=kept)
+        (told,) = [d for d in receiver.of("/hook") if d["run_id"] == alert["run_id"]]
+    assert told["event"]["recipients"] == ["team@example.org"]
+    assert told["items"][0]["message"] == alert["message"]
 
 
 def test_a_backfill_loads_what_was_modified_since(
