@@ -62,11 +62,15 @@ def propose(name: str, systems: Systems, say: Callable[[str], None], *, prove: b
     if not discovered.found:
         reasons = "".join(f"\n  {m.what}: {m.reason}" for m in discovered.left_out)
         raise ConfigurationError(f"nothing was found to propose.{reasons}", next_step="Name what exists: see --help.")
-    found = with_edges(_uniquely_named(discovered.found))
+    named = _uniquely_named(discovered.found)
+    found = with_edges(named)
+    placed = {f.name for f in found}
+    idle = tuple(LeftOut(f.name, "none of its topics was found") for f in named if f.name not in placed)
+    left_out = (*discovered.left_out, *idle)
     if prove:
         found = proved(name, found, say)
-    text = written(name, found, discovered.left_out)
-    return Proposal(text, pipeline_of(text, "the proposal"), discovered.left_out)
+    text = written(name, found, left_out)
+    return Proposal(text, pipeline_of(text, "the proposal"), left_out)
 
 
 def place_of(name: str, project: Path | None, *, replace: bool) -> Path:

@@ -170,6 +170,9 @@ def test_only_part_of_it_and_only_once(shop: Shop, project: Path, capsys: pytest
     assert [s.name for s in load_pipeline("part", project).stages] == ["pg_customers", "pg_order_lines"]
     assert CUSTOMERS < ORDERS  # the references of order_lines lead to a table that was not asked for
     assert load_pipeline("part", project).stage("pg_order_lines").contract.promises == {}
+    capsys.readouterr()
+    assert run([*asked, "--connect", "SHOP_CONNECT", "--no-check", "--force"]) == exits.PASSED
+    assert f"not taken: connector_{shop.name}: none of its topics was found" in capsys.readouterr().err
     assert run(["init", "--name", "none", "--postgres", "SHOP_URL", "--table", "nowhere"]) == exits.USAGE
     assert run(["init", "--name", "none", "--postgres", "NO_SUCH_URL"]) == exits.USAGE
     assert not (project / "defs" / "none").exists()
