@@ -1,7 +1,5 @@
 """Checks for assets that exist already in somebody's Dagster project."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
