@@ -202,10 +202,10 @@ def _promise_problems(stage: StageDeclaration, path: Path, contract_path: Path) 
             message = f"{column!r} is not a column of the contract of {stage.name!r}"
             yield Problem((*path, "columns", column), message, nearest(column, contract.columns))
     known = (*CHECK_KINDS, *getattr(type(stage), "contract_fields", ()))  # a kind may read fields of its own
-    column = None if stage.partitions is None else stage.partitions.column
-    if column is not None and contract.columns and column not in contract.columns:
-        message = f"{column!r} is not a column of the contract of {stage.name!r}"
-        yield Problem((*path, "partitions", "column"), message, nearest(column, contract.columns))
+    parted_by = None if stage.partitions is None else stage.partitions.column
+    if parted_by is not None and contract.columns and parted_by not in contract.columns:
+        message = f"{parted_by!r} is not a column of the contract of {stage.name!r}"
+        yield Problem((*path, "partitions", "column"), message, nearest(parted_by, contract.columns))
     for name in contract.promises:
         if name not in known:
             message = f"there is no promise {name!r}"
