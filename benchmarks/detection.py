@@ -74,4 +74,4 @@ def _in_lake(number: int) -> tuple[Callable[[], None], str, str]:
         table = DeltaTable(load_pipeline("cdc").stage("delta_products").uri())  # type: ignore[attr-defined]
         table.delete(f"product_id = {number}")
 
-    return inject, "delta_products", "reconcile"
+    return inject, "delta_products", "counts"
