@@ -132,4 +132,4 @@ def _log(gathered: Gathering, name: str, found: Container, since: str | None) ->
     except PipelineChecksError as error:
         gathered.miss("logs", name, error.message)
         return
-    gathered.add("logs", name, "errors since it was ready", "no errors", error_lines(text))
+    gathered.add("logs", name, "errors since it was ready", "no errors", error_lines(text, name))

@@ -130,4 +130,4 @@ def _log(gathered: Gathering, name: str, log: Path, began: Began | None) -> None
     except OSError as error:
         gathered.miss("logs", name, f"{log}: {error.strerror}")
         return
-    gathered.add("logs", name, "errors since it was ready", "no errors", error_lines(text))
+    gathered.add("logs", name, "errors since it was ready", "no errors", error_lines(text, name))

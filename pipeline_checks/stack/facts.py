@@ -87,9 +87,14 @@ def start_order(gathered: Gathering, services: Sequence[Service], starts: Mappin
 _ERROR = re.compile(r"\b(ERROR|FATAL|CRITICAL|PANIC)\b|^Traceback \(most recent call last\)|^Exception in thread")
 
 
-def error_lines(text: str) -> str:
-    """Return what a log says of errors: how many lines and the first of them."""
-    found = [line for line in text.splitlines() if _ERROR.search(line)]
+_OF_SERVER = re.compile(r"\b(FATAL|PANIC)\b")
+"""PostgreSQL calls an error what a client asked wrongly: that is told to the client, and is the client's to log."""
+
+
+def error_lines(text: str, service: str = "") -> str:
+    """Return what a service's log says of errors: how many lines and the first of them."""
+    pattern = _OF_SERVER if service == "postgres" else _ERROR
+    found = [line for line in text.splitlines() if pattern.search(line)]
     return f"{len(found)} lines of errors, first: {found[0][:200]}" if found else "no errors"
 
 

@@ -40,6 +40,11 @@ def test_a_log_is_searched_for_lines_of_errors():
     )
 
 
+def test_what_a_client_asked_of_the_database_server_wrongly_is_no_error_of_the_server():
+    assert error_lines('ERROR:  relation "iceberg_tables" does not exist', "postgres") == "no errors"
+    assert error_lines("FATAL:  could not create lock file", "postgres").startswith("1 lines of errors")
+
+
 def test_of_a_variable_it_is_told_whether_it_is_as_configured_and_never_its_value():
     gathered = Gathering()
     gathered.variables("api", {"KEY": "secret-1", "URL": "a", "MODE": "b"}, {"KEY": "secret-2", "URL": "a"})
