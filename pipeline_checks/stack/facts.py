@@ -160,4 +160,6 @@ def _metrics(url: str) -> str:
 
     with http.translated("asking for metrics"), http.client(url) as session:
         answer = session.get("/metrics")
-    return "served" if answer.status_code == 200 and "# TYPE " in answer.text else f"status {answer.status_code}"
+    # Empty as long as nothing was counted.
+    is_metrics = answer.headers.get("content-type", "").startswith("text/plain")
+    return "served" if answer.status_code == 200 and is_metrics else f"status {answer.status_code}"
