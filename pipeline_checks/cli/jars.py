@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline_checks.cli.output import progress
+
+if TYPE_CHECKING:
+    from pipeline_checks.stack.jars.lists import JarList
 
 
 @click.group(name="jars", no_args_is_help=True)
@@ -22,7 +27,8 @@ def command() -> None:
 
 @command.command(name="fetch")
 @click.argument("names", nargs=-1, metavar="[LIST]...")
-def fetch(names: tuple[str, ...]) -> None:
+@click.option("--archive", is_flag=True, help="Also make the archive of classes that halves each start of Spark.")
+def fetch(names: tuple[str, ...], archive: bool) -> None:
     """Fetch into the cache what of the lists (all when none is named) is missing there, each verified.
 
     The cache is $PIPELINE_CHECKS_CACHE; PIPELINE_CHECKS_MAVEN_MIRROR names another repository to fetch from.
@@ -45,6 +51,19 @@ def fetch(names: tuple[str, ...]) -> None:
         click.echo("\r\033[K", err=True, nl=False)
     for each in wanted:
         click.echo(f"{each.name}: {len(each.jars)} jars, {each.size >> 20} MB, in {each.folder}")
+    if archive:
+        _archive(wanted)
+
+
+def _archive(wanted: Sequence[JarList]) -> None:
+    from pipeline_checks.stack import archives
+    from pipeline_checks.stack.java import find_java
+
+    for each in wanted:
+        if each.name == archives.SPARK:
+            progress("archiving the classes of Spark, for faster starts")
+            made = archives.make_spark_archive(find_java(), each)
+            click.echo(f"{each.name}: archive of classes {'is there' if made is None else made}")
 
 
 @command.command(name="lock")

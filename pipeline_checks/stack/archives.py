@@ -1,22 +1,30 @@
 """Archives of loaded classes (AppCDS), which take about a third off the start of a JVM; made once, kept in the cache.
 
-An archive is written by a service's own JVM when it ends cleanly, so no start ever waits for one. A JVM writes the
+An archive is written by a service's own JVM when it ends cleanly, so no start ever waits for one; that of Spark can be
+made beforehand. A JVM writes the
 header last and ignores an archive that does not fit, so neither a torn nor an outdated file can do harm.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline_checks.clients.settings import HOME_VARIABLE
+from pipeline_checks.model.errors import TransientError
 from pipeline_checks.stack.home import Home
-from pipeline_checks.stack.jars.lists import cache
+from pipeline_checks.stack.jars.lists import JarList, cache
 from pipeline_checks.stack.java import Java
 
+SPARK = "spark"
+"""The name of the archive that every JVM of Spark uses that has the jars of the list of that name."""
 _QUIET = "-Xlog:cds*=off"
 _BEGUN = ".begun"
 _KEPT = 3
@@ -64,6 +72,38 @@ def spark_classpath(spark_jars: Sequence[Path]) -> list[Path]:
     if spec is None or not spec.submodule_search_locations:
         return list(spark_jars)
     return [*Path(spec.submodule_search_locations[0]).glob("jars/*.jar"), *spark_jars]
+
+
+def make_spark_archive(java: Java, jars: JarList) -> Path | None:
+    """Make the archive of Spark's classes ahead of the first start, in a run of its own; None when it is there.
+
+    Raises TransientError with the last of what the run said when it fails; without an archive all works, only slower.
+    """
+    archive = archive_path(java, SPARK, spark_classpath(jars.paths))
+    if archive.exists():
+        return None
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        made = Path(folder) / archive.name
+        renewing = ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={made}"]
+        flags = [*(renewing if java.version >= 19 else [f"-XX:ArchiveClassesAtExit={made}"]), _QUIET]
+        environment = {
+            **os.environ,
+            HOME_VARIABLE: folder,
+            "PIPELINE_CHECKS_JAVA": str(java.binary),
+            "PIPELINE_CHECKS_SPARK_JARS": str(jars.folder),
+            "PIPELINE_CHECKS_SPARK_JVM_FLAGS": " ".join(flags),
+        }
+        command = [sys.executable, "-m", "pipeline_checks.stack.spark_training"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0 or not made.exists() or not _has_header(made):
+            raise TransientError(
+                f"the archive of Spark's classes could not be made: {done.stderr.strip()[-400:]}",
+                next_step="Spark starts without it, only slower.",
+            )
+        made.replace(archive)
+    _forget_old(archive)
+    return archive
 
 
 def collect(home: Home, java: Java) -> list[str]:

@@ -177,8 +177,7 @@ class EmbeddedProvider:
             jars = classpaths["spark"]
             classpath = archives.spark_classpath(jars)
             chosen["PIPELINE_CHECKS_SPARK_JARS"] = str(jars[0].parent)
-            chosen["PIPELINE_CHECKS_SPARK_CDS"] = str(archives.archive_path(java, "spark", classpath))
-            flags = archives.archive_flags(java, self.home, "spark", classpath)
+            flags = archives.archive_flags(java, self.home, archives.SPARK, classpath)
             chosen["PIPELINE_CHECKS_SPARK_JVM_FLAGS"] = " ".join(("-Xshare:auto", *flags))
         settings = {**env, **chosen}
         refuse_contradictions(settings, chosen)

@@ -24,7 +24,7 @@ def _made(folder: Path, home: Path, words: Sequence[str]) -> MadeTables:
     jars, java = jar_list("spark"), find_java()
     fetch([jars])
     # The archive of classes that the mover's JVM left, where there is one: making another takes longer than it saves.
-    archive = archives.archive_path(java, "spark", archives.spark_classpath(jars.paths))
+    archive = archives.archive_path(java, archives.SPARK, archives.spark_classpath(jars.paths))
     flags = [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if archive.exists() else []
     environment = {
         **os.environ,

@@ -32,7 +32,7 @@ def spark() -> dict[str, str]:
     jars, java = jar_list("spark"), find_java()
     fetch([jars])
     # The archive of classes that another JVM left, where there is one: making another takes longer than it saves.
-    archive = archives.archive_path(java, "spark", archives.spark_classpath(jars.paths))
+    archive = archives.archive_path(java, archives.SPARK, archives.spark_classpath(jars.paths))
     flags = [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if archive.exists() else []
     return {
         "PIPELINE_CHECKS_JAVA": str(java.binary),
