@@ -1,9 +1,10 @@
-"""Dagster's daemon and web server as processes, over an instance of their own."""
+"""Dagster's daemon and web server as `make dev` starts them, over an instance of their own."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -80,7 +81,7 @@ class DagsterProcesses:
 
 @contextmanager
 def dagster_processes(home: Path, *, watch: bool = False) -> Iterator[DagsterProcesses]:
-    """Start a daemon and a web server with ``home`` as their DAGSTER_HOME; stop both at the end.
+    """Start a daemon and a web server on one code server, with ``home`` as DAGSTER_HOME; stop all at the end.
 
     Our sensors only ``watch`` on demand, so that the runs of a test are its own.
     """
@@ -89,25 +90,20 @@ def dagster_processes(home: Path, *, watch: bool = False) -> Iterator[DagsterPro
     environment = {**os.environ, "DAGSTER_HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}"}
     environment[WATCH_VARIABLE] = "on" if watch else "off"
     url = f"http://127.0.0.1:{port}"
-    web = ["dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    with (home / "daemon.log").open("w") as daemon_log, (home / "web.log").open("w") as web_log:
-        running = [
-            subprocess.Popen([str(BIN / command[0]), *command[1:]], cwd=ROOT, env=environment, stdout=log, stderr=log)
-            for command, log in ((["dagster-daemon", "run", "-w", "workspace.yaml"], daemon_log), (web, web_log))
-        ]
+    command = [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    with (home / "dagster.log").open("w") as log:
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             processes = DagsterProcesses(home, environment, url)
             _await_location(processes, running)
             yield processes
         finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            running.send_signal(signal.SIGINT)  # it tells its own processes to end, and waits for them
+            try:
+                running.wait(60)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                running.wait()
 
 
 @contextmanager
@@ -124,17 +120,17 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await_location(processes: DagsterProcesses, running: list[subprocess.Popen[bytes]]) -> None:
+def _await_location(processes: DagsterProcesses, running: subprocess.Popen[bytes]) -> None:
     def loaded() -> bool:
-        assert all(p.poll() is None for p in running), _logs(processes.home)
+        assert running.poll() is None, _log(processes.home)
         try:
             data = processes.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
         except httpx.HTTPError:
             return False
         return bool(data["repositoriesOrError"].get("nodes"))
 
-    assert Deadline(START_SECONDS).wait_until(loaded, every=0.5), _logs(processes.home)
+    assert Deadline(START_SECONDS).wait_until(loaded, every=0.5), _log(processes.home)
 
 
-def _logs(home: Path) -> str:
-    return "\n".join((home / name).read_text()[-3000:] for name in ("daemon.log", "web.log"))
+def _log(home: Path) -> str:
+    return (home / "dagster.log").read_text()[-3000:]
