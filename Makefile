@@ -38,12 +38,14 @@ $(STAMP): $(LOCKS)
 run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
 	$(BIN)/pipeline-checks run cdc --json reports/cdc.json --junit reports/cdc.junit.xml --markdown reports/cdc.md $(ARGS)
 
-# Tests that need no services run side by side; those that share a stack run one after the other.
-UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py pipeline_checks
+# Tests that need no services run side by side; the others in two groups, each of which shares a stack.
+UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py
+DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' pipeline_checks)
 
 test: $(STAMP) ## Run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT)
-	$(BIN)/python -m pytest pipeline_checks_tests $(addprefix --ignore=,$(UNIT)) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(DOCTESTS)
+	$(BIN)/pipeline-checks jars fetch --archive
+	$(BIN)/python -m pytest -n 2 --dist loadgroup pipeline_checks_tests $(addprefix --ignore=,$(UNIT)) $(ARGS)
 
 # The eight end-to-end tests of the CDC pipeline, its health and its freshness. SKIP_PIPELINE_MANAGEMENT=true lets them use
 # the stack that `pipeline-checks up cdc` has started, or the services that the environment names.
@@ -75,7 +77,7 @@ validate-pipeline: $(STAMP) ## Verify the pipeline that runs (PIPELINE=cdc); not
 	$(BIN)/pipeline-checks check $(PIPELINE) $(ARGS)
 
 unit: $(STAMP) ## Run the tests that need no services and no commands of others
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(DOCTESTS) $(ARGS)
 
 lint: $(STAMP) ## Check style and imports
 	$(BIN)/ruff check $(SOURCES)
