@@ -33,7 +33,7 @@ from pipeline_checks.model.measure import (
     Measure,
     RowCount,
 )
-from pipeline_checks.model.position import OffsetsPosition
+from pipeline_checks.model.position import OffsetsPosition, Position
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.model.verdict import Judgement, Verdict
 
@@ -155,7 +155,7 @@ def _of_key(
     first = f", first at {place.stage}" if place.stage else ""
     last = ""
     if place.event is not None:
-        last = f"; its last event{', a delete,' if place.is_deleted else ''} is at {place.event.value()}"
+        last = f"; its last event{', a delete,' if place.is_deleted else ''} is at {_record(place.event)}"
     return Finding(
         "resurrected" if not is_missing and place.is_deleted and not place.stage else kind,
         place.stage or name,
@@ -169,6 +169,12 @@ def _of_key(
             **({"seen_at": name} if place.stage else {}),
         },
     )
+
+
+def _record(event: Position) -> str:
+    if isinstance(event, OffsetsPosition):
+        return ", ".join(f"partition {p}, offset {o} of {topic}" for topic, p, o in event.offsets)
+    return str(event.value())
 
 
 def _of_range(evidence: Evidence, lost: KeyRange) -> Finding:
