@@ -17,6 +17,7 @@ from pipeline_checks.model.errors import ConfigurationError
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.orchestration.evaluations import events_of
 from pipeline_checks.orchestration.names import asset_key, keys_of
+from pipeline_checks.orchestration.warming import warm_up
 from pipeline_checks.verification.watch.kinds import WATCHES
 from pipeline_checks.verification.watch.watch import Request, Tick, Watch
 
@@ -60,6 +61,7 @@ def _sensor(name: str, pipelines: Sequence[Pipeline]) -> dg.SensorDefinition:
         description=f"Verifies what has moved: {_MOVED[name]}, of all pipelines.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        warm_up()
         tick = watch.look(context.cursor, lambda pipeline: _is_busy(context.instance, pipeline))
         for result in tick.results:
             send_alerts(known[result.pipeline], outcomes_of(result), context.log.info, patience=ALERT_SECONDS)
