@@ -8,9 +8,10 @@ import sys
 _CODE = """
 import sys
 from pipeline_checks.orchestration.warming import warm_up
+wanted = {"polars", "duckdb", "deltalake", "pyiceberg.table", "confluent_kafka", "psycopg"}
 before = {"polars", "duckdb", "deltalake", "pyiceberg.table"} & set(sys.modules)
 warm_up()
-print(sorted({"polars", "duckdb", "deltalake", "pyiceberg.table", "confluent_kafka", "psycopg"} - set(sys.modules)), before)
+print(sorted(wanted - set(sys.modules)), before)
 """
 
 
