@@ -38,14 +38,20 @@ $(STAMP): $(LOCKS)
 run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
 	$(BIN)/pipeline-checks run cdc --json reports/cdc.json --junit reports/cdc.junit.xml --markdown reports/cdc.md $(ARGS)
 
-# Tests that need no services run side by side; the others in two groups, each of which shares a stack.
+# Tests that need no services run side by side; the others in two halves, each of which shares a stack.
 UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py
+FIRST_HALF := $(addprefix pipeline_checks_tests/,cdc scenarios lake_features churn)
 DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' pipeline_checks)
 
 test: $(STAMP) ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(UNIT) $(DOCTESTS)
 	$(BIN)/pipeline-checks jars fetch --archive
-	$(BIN)/python -m pytest -n 2 --dist loadgroup pipeline_checks_tests $(addprefix --ignore=,$(UNIT)) $(ARGS)
+	@echo "the first half of the tests with services runs beside the second, and is shown behind it"
+	@log=$$(mktemp); failed=0; \
+	$(BIN)/python -m pytest $(FIRST_HALF) $(ARGS) >"$$log" 2>&1 & first=$$!; \
+	$(BIN)/python -m pytest pipeline_checks_tests $(addprefix --ignore=,$(UNIT) $(FIRST_HALF)) $(ARGS) || failed=$$?; \
+	wait $$first || failed=$$?; \
+	cat "$$log"; rm -f "$$log"; exit $$failed
 
 # The eight end-to-end tests of the CDC pipeline, its health and its freshness. SKIP_PIPELINE_MANAGEMENT=true lets them use
 # the stack that `pipeline-checks up cdc` has started, or the services that the environment names.

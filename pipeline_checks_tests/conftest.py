@@ -81,22 +81,12 @@ def _tell(progress: Progress) -> None:
         print(f"stack: {progress}", flush=True)  # noqa: T201 - shown with the output of the first test
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses a running service, and bring the tests into the order of what they need.
-
-    With ``-n 2 --dist loadgroup`` the two groups run side by side, each on a stack of its own.
-    """
+    """Mark every test that uses a running service, and bring the tests into the order of what they need."""
     for item in items:
         if _NEED_STACK & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.stack)
-        first = any(item.path.is_relative_to(Path(__file__).parent / folder) for folder in _FIRST_GROUP)
-        item.add_marker(pytest.mark.xdist_group("first" if first else "second"))
     items.sort(key=_place)
-
-
-_FIRST_GROUP = ("cdc", "scenarios", "lake_features", "churn")
-"""Folders whose tests take about half of the time of all."""
 
 
 def _place(item: pytest.Item) -> int:
