@@ -1,7 +1,5 @@
 """Imports what verifications need while nothing has moved: the first import takes seconds that a finding would wait."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
