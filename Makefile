@@ -40,7 +40,7 @@ run: $(STAMP) ## Run the main job on services of its own; verdicts in reports/
 
 # Tests that need no services run side by side; the others in two halves, each of which shares a stack.
 UNIT := pipeline_checks_tests/unit pipeline_checks_tests/test_architecture.py
-FIRST_HALF := $(addprefix pipeline_checks_tests/,cdc scenarios lake_features churn)
+FIRST_HALF := $(addprefix pipeline_checks_tests/,cdc scenarios lake_features churn market_data)
 DOCTESTS = $(shell grep -rl --include='*.py' '>>> ' pipeline_checks)
 
 test: $(STAMP) ## Run the whole test suite
