@@ -92,7 +92,10 @@ def dagster_processes(home: Path, *, watch: bool = False) -> Iterator[DagsterPro
     url = f"http://127.0.0.1:{port}"
     command = [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     with (home / "dagster.log").open("w") as log:
-        running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        running = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=_heed_interrupts,
+        )  # fmt: skip
         try:
             processes = DagsterProcesses(home, environment, url)
             _await_location(processes, running)
@@ -102,8 +105,13 @@ def dagster_processes(home: Path, *, watch: bool = False) -> Iterator[DagsterPro
             try:
                 running.wait(60)
             except subprocess.TimeoutExpired:
-                running.kill()
+                os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
+
+
+def _heed_interrupts() -> None:
+    """A process whose parent runs in the background of a shell is born deaf to them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
