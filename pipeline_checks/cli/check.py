@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline_checks.cli.options import deadline_option, project_option, report_options, strict_option
+from pipeline_checks.cli.options import ReportFiles, deadline_option, project_option, report_options, strict_option
 from pipeline_checks.cli.output import progress, replace_text
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ def command(
     deadline: float | None,
     strict: bool,
     project: Path | None,
-    json_file: str | None,
-    junit_file: str | None,
-    markdown_file: str | None,
-    html_file: str | None,
+    reports: ReportFiles,
 ) -> int:
     """Verify pipelines, or single stages of them, at one consistent cut; all pipelines when none is named.
 
@@ -59,16 +56,7 @@ def command(
         _tell(pipelines, results)
     if metrics_file is not None:
         _write_metrics(results, metrics_file)
-    return publish(
-        results,
-        json_file,
-        junit_file,
-        markdown_file,
-        strict=strict,
-        html_file=html_file,
-        pipelines=pipelines,
-        stdout_taken=metrics_file == "-",
-    )
+    return publish(results, reports, strict=strict, pipelines=pipelines, stdout_taken=metrics_file == "-")
 
 
 def _tell(pipelines: Sequence[Pipeline], results: Sequence[RunResult]) -> None:

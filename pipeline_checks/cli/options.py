@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SecondsType(click.ParamType[float]):
@@ -51,9 +51,31 @@ deadline_option = click.option(
 strict_option = click.option("--strict", is_flag=True, help="Exit 1 on a WARN too.")
 
 
-def report_options(command: F) -> F:
-    """Add the options that write reports of verdicts."""
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where reports of verdicts go: files, or ``-`` for stdout; None leaves one out."""
+
+    json: str | None = None
+    junit: str | None = None
+    markdown: str | None = None
+    html: str | None = None
+
+
+def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that write reports of verdicts; the command takes them together as ``reports``."""
+
+    @wraps(command)
+    def gathered(
+        *,
+        json_file: str | None,
+        junit_file: str | None,
+        markdown_file: str | None,
+        html_file: str | None,
+        **others: Any,
+    ) -> Any:
+        return command(reports=ReportFiles(json_file, junit_file, markdown_file, html_file), **others)
+
     markdown = click.option("--markdown", "markdown_file", metavar="FILE|-", help="Write a Markdown summary.")
     junit = click.option("--junit", "junit_file", metavar="FILE|-", help="Write JUnit XML, one case a check.")
     html = click.option("--html", "html_file", metavar="FILE|-", help="Write one HTML page that needs nothing else.")
-    return json_option(junit(markdown(html(command))))
+    return json_option(junit(markdown(html(gathered))))

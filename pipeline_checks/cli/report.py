@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline_checks.cli.options import project_option, report_options, strict_option
+from pipeline_checks.cli.options import ReportFiles, project_option, report_options, strict_option
 
 if TYPE_CHECKING:
     from pipeline_checks.model.pipeline import Pipeline
@@ -24,10 +24,7 @@ def command(
     last: bool,
     strict: bool,
     project: Path | None,
-    json_file: str | None,
-    junit_file: str | None,
-    markdown_file: str | None,
-    html_file: str | None,
+    reports: ReportFiles,
 ) -> int:
     """Show runs as the ledger kept them, or write them as reports; RUN is the id of a run or the beginning of it.
 
@@ -47,10 +44,8 @@ def command(
         results = [ledger.run(run) for run in runs or ledger.newest_runs()]
     if not results:
         raise click.UsageError(f"the ledger {ledger.place} tells of no run yet: run `pipeline-checks check` first")
-    pipelines = _known(project) if html_file is not None else []
-    return publish(
-        results, json_file, junit_file, markdown_file, strict=strict, html_file=html_file, pipelines=pipelines
-    )
+    pipelines = _known(project) if reports.html is not None else []
+    return publish(results, reports, strict=strict, pipelines=pipelines)
 
 
 def _known(project: Path | None) -> list[Pipeline]:

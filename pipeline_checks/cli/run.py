@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline_checks.cli.options import (
+    ReportFiles,
     deadline_option,
     project_option,
     provider_option,
@@ -36,10 +37,7 @@ def command(
     strict: bool,
     provider: str | None,
     project: Path | None,
-    json_file: str | None,
-    junit_file: str | None,
-    markdown_file: str | None,
-    html_file: str | None,
+    reports: ReportFiles,
 ) -> int:
     """Start the services, seed the source when it is empty, change rows while data moves, verify every stage, report.
 
@@ -55,9 +53,10 @@ def command(
 
     declared = load_pipeline(pipeline, project)
     result = run(declared, rows, seed, provider, deadline=deadline, keep=keep)
-    files = [
-        given or f"reports/{pipeline}.{ending}"
-        for given, ending in ((json_file, "json"), (junit_file, "junit.xml"), (markdown_file, "md"))
-    ]
-    html_file = html_file or f"reports/{pipeline}.html"
-    return publish([result], *files, strict=strict, html_file=html_file, pipelines=[declared])
+    files = ReportFiles(
+        reports.json or f"reports/{pipeline}.json",
+        reports.junit or f"reports/{pipeline}.junit.xml",
+        reports.markdown or f"reports/{pipeline}.md",
+        reports.html or f"reports/{pipeline}.html",
+    )
+    return publish([result], files, strict=strict, pipelines=[declared])

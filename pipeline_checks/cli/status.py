@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline_checks.cli import exits
-from pipeline_checks.cli.options import json_option, project_option, provider_option
+from pipeline_checks.cli.options import ReportFiles, json_option, project_option, provider_option
 
 
 @click.command(name="status")
@@ -59,4 +59,4 @@ def _verify(
     from pipeline_checks.stack.providers import provider as provider_named
 
     result = verify_stack(provider_named(provider), services_of(pipelines, project))
-    return publish([result], json_file, junit_file, None)
+    return publish([result], ReportFiles(json_file, junit_file))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline_checks.cli.exits import code_of
+from pipeline_checks.cli.options import ReportFiles
 from pipeline_checks.cli.output import write_text
 from pipeline_checks.model.verdict import overall
 
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
 
 def publish(
     results: Sequence[RunResult],
-    json_file: str | None,
-    junit_file: str | None,
-    markdown_file: str | None,
+    reports: ReportFiles,
     *,
     strict: bool = False,
-    html_file: str | None = None,
     pipelines: Sequence[Pipeline] = (),
     stdout_taken: bool = False,
 ) -> int:
@@ -33,15 +31,14 @@ def publish(
     """
     from pipeline_checks.reports import console, json, junit, markdown
 
-    files = ((json_file, json), (junit_file, junit), (markdown_file, markdown))
-    for target, form in files:
+    for target, form in ((reports.json, json), (reports.junit, junit), (reports.markdown, markdown)):
         if target is not None:
             write_text(form.render(results), target)
-    if html_file is not None:
+    if reports.html is not None:
         from pipeline_checks.reports.html.gathering import subjects_of
         from pipeline_checks.reports.html.page import render
 
-        write_text(render(subjects_of(results, pipelines)), html_file)
-    taken = stdout_taken or "-" in (html_file, *(target for target, _ in files))
+        write_text(render(subjects_of(results, pipelines)), reports.html)
+    taken = stdout_taken or "-" in (reports.json, reports.junit, reports.markdown, reports.html)
     console.show(results, sys.stderr if taken else sys.stdout)
     return code_of(overall(result.verdict for result in results), strict=strict)

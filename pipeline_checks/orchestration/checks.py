@@ -8,11 +8,10 @@ from pipeline_checks.checks.registry import checks_of
 from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.result import CheckResult, StageResult
 from pipeline_checks.model.stage import StageDeclaration
-from pipeline_checks.orchestration import metadata
 from pipeline_checks.orchestration.names import asset_key, check_op, session_resource
 from pipeline_checks.orchestration.run_report import report_link
 from pipeline_checks.orchestration.session_resource import RunSession
-from pipeline_checks.orchestration.verdicts import outcome_of
+from pipeline_checks.orchestration.verdicts import facts_of
 from pipeline_checks.verification.session import not_evaluated
 
 
@@ -46,18 +45,12 @@ def stage_checks(
         wanted = sorted(k.name for k in context.selected_asset_check_keys)
         results, settled = evaluate(run, stage, wanted)
         for result in results:
-            outcome = outcome_of(result.verdict, blocking=stage.blocking)
+            facts = facts_of(result, settled, blocking=stage.blocking)
+            facts["metadata"] |= report_link(pipeline.name, context.run.run_id)
             run.evaluated.add((stage.name, result.check))
-            if stage.blocking and not outcome.passed:
+            if stage.blocking and not facts["passed"]:
                 run.blocked_by.append(f"{stage.name}.{result.check}")
-            yield dg.AssetCheckResult(
-                check_name=result.check,
-                asset_key=specs[0].asset_key,
-                passed=outcome.passed,
-                severity=outcome.severity,
-                description=metadata.truncated(result.judgement.message, 500),
-                metadata={**metadata.of_check(result, settled), **report_link(pipeline.name, context.run.run_id)},
-            )
+            yield dg.AssetCheckResult(check_name=result.check, asset_key=specs[0].asset_key, **facts)
 
     return check
 

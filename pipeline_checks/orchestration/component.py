@@ -21,6 +21,13 @@ def _as_written(context: dg.ResolutionContext, value: Any) -> Any:
     return value
 
 
+def _written(model_field_type: Any, description: str) -> dg.Resolver:
+    """A field that is taken as it was written, and read with the pipeline."""
+    return dg.Resolver(
+        _as_written, model_field_type=model_field_type, inject_before_resolve=False, description=description
+    )
+
+
 def _locate(context: dg.ResolutionContext) -> Locate:
     tree = context.source_position_tree
 
@@ -43,39 +50,25 @@ class VerifiedPipeline(dg.Component, dg.Model, dg.Resolvable):
     scenarios: str | None = None
     engine: Annotated[
         Mapping[str, Any] | None,
-        dg.Resolver(
-            _as_written,
-            model_field_type=dict[str, Any] | None,
-            inject_before_resolve=False,
-            description="What reads the rows of lake tables: `spark: sc://HOST:PORT`, or `{env: NAME}` of that.",
+        _written(
+            dict[str, Any] | None,
+            "What reads the rows of lake tables: `spark: sc://HOST:PORT`, or `{env: NAME}` of that.",
         ),
     ] = None
     alerts: Annotated[
         Mapping[str, Any] | None,
-        dg.Resolver(
-            _as_written,
-            model_field_type=dict[str, Any] | None,
-            inject_before_resolve=False,
-            description="Who is told of what: channels, verdicts, mutes; the console where nothing is written.",
+        _written(
+            dict[str, Any] | None,
+            "Who is told of what: channels, verdicts, mutes; the console where nothing is written.",
         ),
     ] = None
     owners: Annotated[
         Any,
-        dg.Resolver(
-            _as_written,
-            model_field_type=list[str] | str | None,
-            inject_before_resolve=False,
-            description="Who answers for it: mail addresses, or `team:NAME`.",
-        ),
+        _written(list[str] | str | None, "Who answers for it: mail addresses, or `team:NAME`."),
     ] = None
     contracts: Annotated[
         Mapping[str, Any],
-        dg.Resolver(
-            _as_written,
-            model_field_type=dict[str, Any],
-            inject_before_resolve=False,
-            description="Contracts that several stages share, by name.",
-        ),
+        _written(dict[str, Any], "Contracts that several stages share, by name."),
     ] = {}
     stages: Annotated[
         Any,

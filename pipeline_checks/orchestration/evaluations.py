@@ -9,7 +9,7 @@ from pipeline_checks.model.result import RunResult
 from pipeline_checks.orchestration import metadata
 from pipeline_checks.orchestration.assets import data_version, position_text
 from pipeline_checks.orchestration.names import asset_key
-from pipeline_checks.orchestration.verdicts import outcome_of
+from pipeline_checks.orchestration.verdicts import facts_of
 
 
 def events_of(pipeline: Pipeline, result: RunResult) -> Iterator[dg.AssetObservation | dg.AssetCheckEvaluation]:
@@ -23,13 +23,10 @@ def events_of(pipeline: Pipeline, result: RunResult) -> Iterator[dg.AssetObserva
             tags={} if version is None else {"dagster/data_version": position_text(stage)},
         )
     for check in result.checks:
-        outcome = outcome_of(check.verdict, blocking=pipeline.stage(check.stage).blocking)
+        blocking = pipeline.stage(check.stage).blocking
         yield dg.AssetCheckEvaluation(
             asset_key=asset_key(pipeline.name, check.stage),
             check_name=check.check,
-            passed=outcome.passed,
-            severity=outcome.severity,
-            description=metadata.truncated(check.judgement.message, 500),
-            metadata=metadata.of_check(check, settled.get(check.stage)),
-            blocking=pipeline.stage(check.stage).blocking,
+            blocking=blocking,
+            **facts_of(check, settled.get(check.stage), blocking=blocking),
         )

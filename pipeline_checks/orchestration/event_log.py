@@ -18,7 +18,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import StaticPool
 
-from pipeline_checks.model.errors import ConfigurationError
+from pipeline_checks.orchestration.dagster_home import folder_in_home
 
 MOST_OPEN = 8
 """Files whose connection stays open: each run has a file, and one holds what is known across runs."""
@@ -40,7 +40,7 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str | None = None, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[tuple[int, str], sa.Engine] = OrderedDict()
-        super().__init__(base_dir or _default_folder(), inst_data)
+        super().__init__(base_dir or folder_in_home("the event log", "event_log_storage", "history", "runs"), inst_data)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -95,13 +95,3 @@ class KeptSqliteEventLogStorage(SqliteEventLogStorage):
         engine = self._kept.pop(known, None)
         if engine is not None and known[0] == os.getpid():
             engine.dispose()
-
-
-def _default_folder() -> str:
-    home = os.environ.get("DAGSTER_HOME")
-    if not home:
-        raise ConfigurationError(
-            "the event log has no folder: DAGSTER_HOME is not set",
-            next_step="Set DAGSTER_HOME, or `base_dir` below `event_log_storage` in dagster.yaml.",
-        )
-    return str(Path(home) / "history" / "runs")

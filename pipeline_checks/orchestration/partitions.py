@@ -16,7 +16,7 @@ from pipeline_checks.model.pipeline import Pipeline
 from pipeline_checks.model.stage import StageDeclaration
 from pipeline_checks.orchestration import metadata
 from pipeline_checks.orchestration.names import asset_key, icons
-from pipeline_checks.orchestration.verdicts import outcome_of
+from pipeline_checks.orchestration.verdicts import facts_of
 from pipeline_checks.verification.partitions import judge_partition, kinds_of, partition_rows
 from pipeline_checks.verification.watch.environment import has_environment
 from pipeline_checks.verification.watch.positions import Positions, is_away
@@ -115,15 +115,7 @@ def _asset(pipeline: Pipeline, stage: StageDeclaration, declared: PartitionsDecl
         facts = {name: value for name, value in metadata.of_stage(settled).items() if name in shown}
         yield dg.MaterializeResult(asset_key=key, metadata=facts)
         for check in result.checks:
-            outcome = outcome_of(check.verdict, blocking=False)
-            yield dg.AssetCheckResult(
-                check_name=check.check,
-                asset_key=key,
-                passed=outcome.passed,
-                severity=outcome.severity,
-                description=metadata.truncated(check.judgement.message, 500),
-                metadata=metadata.of_check(check, settled),
-            )
+            yield dg.AssetCheckResult(check_name=check.check, asset_key=key, **facts_of(check, settled, blocking=False))
 
     return judge
 

@@ -7,18 +7,15 @@ statement anew for each of them: more than what the sensor itself does.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from dagster import Field, StringSource
 from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
-from pipeline_checks.model.errors import ConfigurationError
-
-BUSY_SECONDS = 60
-"""For which a writer waits for another one."""
+from pipeline_checks.orchestration.dagster_home import folder_in_home
 
 
 class KeptSqliteScheduleStorage(SqliteScheduleStorage):
@@ -38,7 +35,11 @@ class KeptSqliteScheduleStorage(SqliteScheduleStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "KeptSqliteScheduleStorage":
         """Return the storage that a configuration describes; raises ConfigurationError when it has no folder."""
-        storage = cls.from_local(inst_data=inst_data, base_dir=config_value.get("base_dir") or _default_folder())
+        storage = cls.from_local(
+            inst_data=inst_data,
+            base_dir=config_value.get("base_dir")
+            or folder_in_home("the storage of ticks", "schedule_storage", "schedules"),
+        )
         assert isinstance(storage, cls)
         return storage
 
@@ -57,15 +58,7 @@ class KeptSqliteScheduleStorage(SqliteScheduleStorage):
     def _engine(self) -> sa.Engine:
         process = os.getpid()  # one that was forked must not use the connections of its parent
         if process not in self._engines:
-            self._engines[process] = sa.create_engine(self._conn_string, connect_args={"timeout": BUSY_SECONDS})
+            self._engines[process] = sa.create_engine(
+                self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+            )
         return self._engines[process]
-
-
-def _default_folder() -> str:
-    home = os.environ.get("DAGSTER_HOME")
-    if not home:
-        raise ConfigurationError(
-            "the storage of ticks has no folder: DAGSTER_HOME is not set",
-            next_step="Set DAGSTER_HOME, or `base_dir` below `schedule_storage` in dagster.yaml.",
-        )
-    return str(Path(home) / "schedules")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,6 +134,7 @@ def test_when_the_broker_was_away_every_row_has_its_outcome(
     topics.wait_until_consumed(60)
     ended = consumer.stop()
     assert ended.code == 0, ended.errors
+    sys.stderr.write(ended.errors)  # what the consumer said of its attempts is shown when the next lines fail
     assert topics.assert_conserved(MESSAGES) == Counter(predictions=MESSAGES)
     rows = Counter(int(r.headers["source_row"]) for r in topics.read(raw))
     assert rows == Counter(range(MESSAGES))

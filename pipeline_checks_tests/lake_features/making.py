@@ -122,6 +122,9 @@ def make(folder: Path, recipes: Mapping[str, Sequence[Recipe]]) -> None:
             deltas = {recipe.name: pool.submit(maker.delta, recipe) for recipe in recipes["delta"]}
             made = {"delta": {name: one.result() for name, one in deltas.items()}, "iceberg": iceberg.result()}
         (folder / "truth.json").write_text(json.dumps(made))
+    except Exception as problem:
+        problem.add_note(str(problem)[:3000])  # asked of the JVM, which has ended when the process tells the problem
+        raise
     finally:
         end(spark, 60)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_checks.cli.options import ReportFiles
 from pipeline_checks.cli.services import show
 from pipeline_checks.cli.verdicts import publish
 from pipeline_checks.model.errors import ConfigurationError
@@ -37,12 +38,12 @@ def result(*verdicts: Verdict, pipeline: str = "shop") -> RunResult:
     ],
 )
 def test_the_worst_verdict_decides_the_exit_code(verdicts: list[Verdict], strict: bool, code: int) -> None:
-    assert publish([result(*verdicts)], None, None, None, strict=strict) == code
+    assert publish([result(*verdicts)], ReportFiles(), strict=strict) == code
 
 
 def test_reports_are_written_into_folders_that_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [str(tmp_path / "new" / name) for name in ("r.json", "r.xml", "r.md")]
-    publish([result(Verdict.FAIL, Verdict.PASS)], *files)
+    publish([result(Verdict.FAIL, Verdict.PASS)], ReportFiles(*files))
     assert json.loads(Path(files[0]).read_text())["verdict"] == "FAIL"
     root = ElementTree.parse(files[1]).getroot()
     assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("2", "1", "0")
@@ -51,14 +52,14 @@ def test_reports_are_written_into_folders_that_are_made(tmp_path: Path, capsys: 
 
 
 def test_a_machine_form_on_stdout_stands_there_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    publish([result(Verdict.PASS)], "-", None, None)
+    publish([result(Verdict.PASS)], ReportFiles(json="-"))
     captured = capsys.readouterr()
     assert json.loads(captured.out)["verdict"] == "PASS"
     assert "lake" in captured.err
 
 
 def test_several_pipelines_are_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    code = publish([result(Verdict.PASS), result(Verdict.FAIL, pipeline="pond")], "-", None, None)
+    code = publish([result(Verdict.PASS), result(Verdict.FAIL, pipeline="pond")], ReportFiles(json="-"))
     document = json.loads(capsys.readouterr().out)
     assert (code, document["verdict"], [p["pipeline"] for p in document["pipelines"]]) == (1, "FAIL", ["shop", "pond"])
 
@@ -66,7 +67,7 @@ def test_several_pipelines_are_one_document(capsys: pytest.CaptureFixture[str]) 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        publish([result(Verdict.PASS)], str(tmp_path / "file" / "r.json"), None, None)
+        publish([result(Verdict.PASS)], ReportFiles(json=str(tmp_path / "file" / "r.json")))
 
 
 def test_services_are_shown_with_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
