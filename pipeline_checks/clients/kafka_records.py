@@ -73,7 +73,8 @@ def _ends_of(reader: Consumer, place: TopicPartition) -> tuple[int, int]:
 
     def asked() -> tuple[int, int] | None:
         try:
-            return reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
+            told: tuple[int, int] | None = reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
+            return told
         except KafkaException as problem:
             problems.append(problem)
             return None

@@ -53,9 +53,10 @@ class TopicLog:
 
         def ask() -> tuple[int, int] | None:
             try:
-                return self._consumer().get_watermark_offsets(
+                told: tuple[int, int] | None = self._consumer().get_watermark_offsets(
                     TopicPartition(self.topic, partition), timeout=kafka.REQUEST_TIMEOUT_SECONDS, cached=False
                 )
+                return told
             except KafkaException as problem:
                 failure[:] = [kafka.translate(what, problem.args[0])]
                 if problem.args[0].code() not in without_leader:
@@ -69,7 +70,7 @@ class TopicLog:
 
     def configuration(self) -> dict[str, str | None]:
         """Return the topic's settings about what is kept and how it is stamped."""
-        from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
+        from confluent_kafka.admin import ConfigResource, ResourceType
 
         with kafka.translated(f"reading the configuration of topic {self.topic}"):
             resource = ConfigResource(ResourceType.TOPIC, self.topic)

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from pipeline_checks.model.clock import Deadline
@@ -81,11 +88,24 @@ class Topics:
             consumer.close()
 
     def ends(self, topic: str) -> dict[int, int]:
-        """Return the high watermark of each partition."""
+        """Return the high watermark of each partition; behind a restart a partition has no leader for a moment."""
         consumer = Consumer({"bootstrap.servers": self.broker, "group.id": f"reader-{uuid4().hex}"})
+        problems: list[KafkaException] = []
+
+        def asked() -> dict[int, int] | None:
+            try:
+                partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+                return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+            except KafkaException as problem:
+                if problem.args[0].code() not in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+                    raise
+                problems.append(problem)
+                return None
+
         try:
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+            ends = Deadline(10).wait_until(asked)
+            assert ends is not None, problems[-1]
+            return ends
         finally:
             consumer.close()
 

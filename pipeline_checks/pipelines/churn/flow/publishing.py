@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 _STEP_SECONDS: Final = 0.5
 _ABORT_SECONDS: Final = 5.0
-_HANGING_SECONDS: Final = 5.0
+_HANGING_SECONDS: Final = 10.0
 """How long a call that should have ended may take before its producer is given up."""
 _METADATA_MS: Final = 5000
 """How long a topic may be unknown before writing to it fails."""
@@ -124,7 +124,7 @@ class TransactionalPublisher:
         """Add the offsets to the transaction, from a thread that is left behind when the call does not come back.
 
         It takes no notice of its timeout, and hangs for ever when the coordinator of the group was away (librdkafka
-        2.16, its issues 5456 and 5511). A new producer with the same id then ends what the hanging one began.
+        from 2.10 on, its issues 5456 and 5511). A new producer with the same id then ends what the hanging one began.
         """
         from confluent_kafka import KafkaException
 
