@@ -29,6 +29,8 @@ _COMMON: dict[str, Any] = {
 def consumer(bootstrap: str, **overrides: Any) -> Consumer:
     """Return a consumer that commits nothing and never creates a topic; give partitions to it by ``assign``.
 
+    One that joins no group ends with its last reference; to ``close`` it may wait a second for a group's coordinator.
+
     ``overrides`` are settings of librdkafka with dots written as underscores (``isolation_level``), and callbacks
     under their own names (``stats_cb``).
     """

@@ -109,18 +109,13 @@ class TopicLog:
             queued_max_messages_kbytes=65536,
             fetch_message_max_bytes=4 << 20,
         )
-        try:
-            with kafka.translated(f"reading topic {self.topic}"):
-                consumer.assign([TopicPartition(self.topic, p, start.get(p, 0)) for p in open_])
-                yield from self._until(consumer, open_)
-        finally:
-            consumer.close()
+        with kafka.translated(f"reading topic {self.topic}"):
+            consumer.assign([TopicPartition(self.topic, p, start.get(p, 0)) for p in open_])
+            yield from self._until(consumer, open_)
 
     def close(self) -> None:
         """Close the connection."""
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
+        self._asking = None
 
     def _until(self, consumer: Consumer, open_: dict[int, int]) -> Iterator[list[Message]]:
         from confluent_kafka import KafkaError

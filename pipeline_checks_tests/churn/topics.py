@@ -75,17 +75,14 @@ class Topics:
                 "fetch.wait.max.ms": 20,
             }
         )
-        try:
-            ends = {p: end for p, end in self.ends(topic).items() if end}
-            consumer.assign([TopicPartition(topic, p, 0) for p in ends])
-            found: list[Record] = []
-            deadline = Deadline(30)
-            while any(_position(consumer, topic, p) < end for p, end in ends.items()):
-                assert not deadline.passed, f"{topic} could not be read: an open transaction?"
-                found += [_record(m) for m in consumer.consume(5000, 0.05)]
-            return sorted(found, key=lambda r: r.place)
-        finally:
-            consumer.close()
+        ends = {p: end for p, end in self.ends(topic).items() if end}
+        consumer.assign([TopicPartition(topic, p, 0) for p in ends])
+        found: list[Record] = []
+        deadline = Deadline(30)
+        while any(_position(consumer, topic, p) < end for p, end in ends.items()):
+            assert not deadline.passed, f"{topic} could not be read: an open transaction?"
+            found += [_record(m) for m in consumer.consume(5000, 0.05)]
+        return sorted(found, key=lambda r: r.place)
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return the high watermark of each partition; behind a restart a partition has no leader for a moment."""
@@ -102,12 +99,9 @@ class Topics:
                 problems.append(problem)
                 return None
 
-        try:
-            ends = Deadline(10).wait_until(asked)
-            assert ends is not None, problems[-1]
-            return ends
-        finally:
-            consumer.close()
+        ends = Deadline(10).wait_until(asked)
+        assert ends is not None, problems[-1]
+        return ends
 
     def committed(self, admin: AdminClient | None = None) -> dict[int, int]:
         """Return what the group has committed of the input topic, by partition."""

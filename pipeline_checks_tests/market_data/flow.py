@@ -223,22 +223,19 @@ class Flow:
 
         name = topic or self.kafka.trades_topic
         reader = consumer(self.kafka.bootstrap_servers, enable_partition_eof=True)
-        try:
-            partitions = reader.list_topics(name, timeout=10).topics[name].partitions
-            reader.assign([TopicPartition(name, p, 0) for p in partitions])
-            found: list[Message] = []
-            ended: set[int] = set()
-            deadline = Deadline(20)
-            while len(ended) < len(partitions):
-                assert not deadline.passed
-                for message in reader.consume(5000, 0.1):
-                    if message.error() is None:
-                        found.append(message)
-                    else:
-                        ended.add(message.partition() or 0)
-            return found
-        finally:
-            reader.close()
+        partitions = reader.list_topics(name, timeout=10).topics[name].partitions
+        reader.assign([TopicPartition(name, p, 0) for p in partitions])
+        found: list[Message] = []
+        ended: set[int] = set()
+        deadline = Deadline(20)
+        while len(ended) < len(partitions):
+            assert not deadline.passed
+            for message in reader.consume(5000, 0.1):
+                if message.error() is None:
+                    found.append(message)
+                else:
+                    ended.add(message.partition() or 0)
+        return found
 
     def refuse_dead_letters(self) -> None:
         """Have the topic of the dead letters take no record, as one does that is full."""

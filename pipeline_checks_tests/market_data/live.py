@@ -97,8 +97,5 @@ class LivePipeline:
         from pipeline_checks.clients.kafka import consumer
 
         reader = consumer(self.settings["KAFKA_BOOTSTRAP_SERVERS"])
-        try:
-            partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
-            return sum(reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in partitions)
-        finally:
-            reader.close()
+        partitions = reader.list_topics(topic, timeout=10).topics[topic].partitions
+        return sum(reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in partitions)

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 _STEP_SECONDS: Final = 0.5
 _ABORT_SECONDS: Final = 5.0
-_HANGING_SECONDS: Final = 10.0
-"""How long a call that should have ended may take before its producer is given up."""
+_HANGING_SECONDS: Final = 60.0
+"""How long a call that should have ended may take before its producer is given up: it ends when the broker is back."""
 _METADATA_MS: Final = 5000
 """How long a topic may be unknown before writing to it fails."""
 
