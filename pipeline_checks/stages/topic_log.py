@@ -11,6 +11,7 @@ from pipeline_checks.model.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
+    from confluent_kafka.admin import AdminClient
 
 STALL_SECONDS = 15.0
 """How long reading waits for the next record before it gives up."""
@@ -29,7 +30,7 @@ class TopicLog:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.topic = topic
         self._bootstrap = bootstrap
-        self._asking: Consumer | None = None
+        self._clients: dict[str, Any] = {}
 
     def watermarks(self) -> tuple[dict[int, int], dict[int, int]]:
         """Return the first offset still there and the next offset to be written, by partition.
@@ -74,8 +75,7 @@ class TopicLog:
 
         with kafka.translated(f"reading the configuration of topic {self.topic}"):
             resource = ConfigResource(ResourceType.TOPIC, self.topic)
-            admin = kafka.admin(self._bootstrap)  # must live until the answer is there
-            asked = admin.describe_configs([resource], request_timeout=kafka.REQUEST_TIMEOUT_SECONDS)
+            asked = self._admin().describe_configs([resource], request_timeout=kafka.REQUEST_TIMEOUT_SECONDS)
             settings = next(iter(asked.values())).result()
         return {name: settings[name].value for name in _CONFIGURATION if name in settings}
 
@@ -109,13 +109,19 @@ class TopicLog:
             queued_max_messages_kbytes=65536,
             fetch_message_max_bytes=4 << 20,
         )
-        with kafka.translated(f"reading topic {self.topic}"):
-            consumer.assign([TopicPartition(self.topic, p, start.get(p, 0)) for p in open_])
-            yield from self._until(consumer, open_)
+        try:
+            with kafka.translated(f"reading topic {self.topic}"):
+                consumer.assign([TopicPartition(self.topic, p, start.get(p, 0)) for p in open_])
+                yield from self._until(consumer, open_)
+        finally:
+            reading = {"reading": consumer}
+            del consumer
+            kafka.drop_in_background(reading)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._asking = None
+        """Close the connections."""
+        clients, self._clients = self._clients, {}
+        kafka.drop_in_background(clients)
 
     def _until(self, consumer: Consumer, open_: dict[int, int]) -> Iterator[list[Message]]:
         from confluent_kafka import KafkaError
@@ -153,9 +159,14 @@ class TopicLog:
                 )
 
     def _consumer(self) -> Consumer:
-        if self._asking is None:
-            self._asking = kafka.consumer(self._bootstrap, isolation_level="read_uncommitted")
-        return self._asking
+        if "asking" not in self._clients:
+            self._clients["asking"] = kafka.consumer(self._bootstrap, isolation_level="read_uncommitted")
+        return self._clients["asking"]
+
+    def _admin(self) -> AdminClient:
+        if "admin" not in self._clients:
+            self._clients["admin"] = kafka.admin(self._bootstrap)
+        return self._clients["admin"]
 
     def _partitions(self) -> list[int]:
         with kafka.translated(f"asking for topic {self.topic}"):
