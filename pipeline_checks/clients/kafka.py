@@ -6,7 +6,6 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from pipeline_checks.model.errors import ConfigurationError, PipelineChecksError, TerminalError, TransientError
@@ -45,14 +44,6 @@ def consumer(bootstrap: str, **overrides: Any) -> Consumer:
         "fetch.wait.max.ms": 20,
     }
     return Consumer(_settings(settings, overrides))
-
-
-def drop_in_background(clients: dict[str, Any]) -> None:
-    """Let clients go to which only ``clients`` refers: librdkafka 2.9 often takes a second for it.
-
-    A consumer that joined no group needs no other end.
-    """
-    Thread(target=clients.clear, name="kafka-ends", daemon=True).start()
 
 
 def producer(bootstrap: str, **overrides: Any) -> Producer:

@@ -22,7 +22,10 @@ _REQUEST_SECONDS: Final = 10.0
 def ends(bootstrap: str, topics: Sequence[str]) -> Ends:
     """Return the next offset of every partition; raises an error of this project when a topic is not there."""
     reader = consumer(bootstrap)
-    return {topic: {p: high for p, (_, high) in _watermarks(reader, topic).items()} for topic in topics}
+    try:
+        return {topic: {p: high for p, (_, high) in _watermarks(reader, topic).items()} for topic in topics}
+    finally:
+        reader.close()
 
 
 def records_since(bootstrap: str, begins: Mapping[str, Mapping[str, int]]) -> Iterator[Message]:
@@ -30,14 +33,17 @@ def records_since(bootstrap: str, begins: Mapping[str, Mapping[str, int]]) -> It
     from confluent_kafka import TopicPartition
 
     reader = consumer(bootstrap, auto_offset_reset="earliest")
-    wanted = {}
-    for topic, offsets in begins.items():
-        for partition, (low, end) in _watermarks(reader, topic).items():
-            begin = max(low, offsets.get(partition, 0))
-            if begin < end:
-                wanted[topic, int(partition)] = (begin, end)
-    reader.assign([TopicPartition(t, p, begin) for (t, p), (begin, _) in wanted.items()])
-    yield from _until(reader, {place: end for place, (_, end) in wanted.items()})
+    try:
+        wanted = {}
+        for topic, offsets in begins.items():
+            for partition, (low, end) in _watermarks(reader, topic).items():
+                begin = max(low, offsets.get(partition, 0))
+                if begin < end:
+                    wanted[topic, int(partition)] = (begin, end)
+        reader.assign([TopicPartition(t, p, begin) for (t, p), (begin, _) in wanted.items()])
+        yield from _until(reader, {place: end for place, (_, end) in wanted.items()})
+    finally:
+        reader.close()
 
 
 def header(message: Message, name: str) -> str:
@@ -67,8 +73,7 @@ def _ends_of(reader: Consumer, place: TopicPartition) -> tuple[int, int]:
 
     def asked() -> tuple[int, int] | None:
         try:
-            told: tuple[int, int] | None = reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
-            return told
+            return reader.get_watermark_offsets(place, timeout=_REQUEST_SECONDS, cached=False)
         except KafkaException as problem:
             problems.append(problem)
             return None

@@ -30,7 +30,7 @@ def create_topics(bootstrap: str, topics: Sequence[DeclaredTopic], seconds: floa
     Raises errors of ``clients.kafka`` when Kafka does not answer within ``seconds`` or refuses.
     """
     from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic
+    from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
     client, created = admin(bootstrap), []
     with translated("listing the topics"):

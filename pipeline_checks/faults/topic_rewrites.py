@@ -84,7 +84,7 @@ class EditedTopic:
 def made_again(stage: StageDeclaration, records: Sequence[RawRecord]) -> None:
     """Delete a topic and make it again with the same settings, and these records in their order."""
     from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
+    from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
     topic = TopicRecords(stage)
     what = f"making the topic {topic.topic} again"

@@ -43,7 +43,7 @@ class OtherSetting:
         self._set(target, str(injury.undo["value"]))
 
     def _set(self, target: Target, value: str) -> None:
-        from confluent_kafka.admin import (
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]
             AlterConfigOpType,
             ConfigEntry,
             ConfigResource,

@@ -11,7 +11,6 @@ from pipeline_checks.model.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
-    from confluent_kafka.admin import AdminClient
 
 STALL_SECONDS = 15.0
 """How long reading waits for the next record before it gives up."""
@@ -30,7 +29,7 @@ class TopicLog:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.topic = topic
         self._bootstrap = bootstrap
-        self._clients: dict[str, Any] = {}
+        self._asking: Consumer | None = None
 
     def watermarks(self) -> tuple[dict[int, int], dict[int, int]]:
         """Return the first offset still there and the next offset to be written, by partition.
@@ -54,10 +53,9 @@ class TopicLog:
 
         def ask() -> tuple[int, int] | None:
             try:
-                told: tuple[int, int] | None = self._consumer().get_watermark_offsets(
+                return self._consumer().get_watermark_offsets(
                     TopicPartition(self.topic, partition), timeout=kafka.REQUEST_TIMEOUT_SECONDS, cached=False
                 )
-                return told
             except KafkaException as problem:
                 failure[:] = [kafka.translate(what, problem.args[0])]
                 if problem.args[0].code() not in without_leader:
@@ -71,11 +69,12 @@ class TopicLog:
 
     def configuration(self) -> dict[str, str | None]:
         """Return the topic's settings about what is kept and how it is stamped."""
-        from confluent_kafka.admin import ConfigResource, ResourceType
+        from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
         with kafka.translated(f"reading the configuration of topic {self.topic}"):
             resource = ConfigResource(ResourceType.TOPIC, self.topic)
-            asked = self._admin().describe_configs([resource], request_timeout=kafka.REQUEST_TIMEOUT_SECONDS)
+            admin = kafka.admin(self._bootstrap)  # must live until the answer is there
+            asked = admin.describe_configs([resource], request_timeout=kafka.REQUEST_TIMEOUT_SECONDS)
             settings = next(iter(asked.values())).result()
         return {name: settings[name].value for name in _CONFIGURATION if name in settings}
 
@@ -114,14 +113,13 @@ class TopicLog:
                 consumer.assign([TopicPartition(self.topic, p, start.get(p, 0)) for p in open_])
                 yield from self._until(consumer, open_)
         finally:
-            reading = {"reading": consumer}
-            del consumer
-            kafka.drop_in_background(reading)
+            consumer.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        clients, self._clients = self._clients, {}
-        kafka.drop_in_background(clients)
+        """Close the connection."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
 
     def _until(self, consumer: Consumer, open_: dict[int, int]) -> Iterator[list[Message]]:
         from confluent_kafka import KafkaError
@@ -159,14 +157,9 @@ class TopicLog:
                 )
 
     def _consumer(self) -> Consumer:
-        if "asking" not in self._clients:
-            self._clients["asking"] = kafka.consumer(self._bootstrap, isolation_level="read_uncommitted")
-        return self._clients["asking"]
-
-    def _admin(self) -> AdminClient:
-        if "admin" not in self._clients:
-            self._clients["admin"] = kafka.admin(self._bootstrap)
-        return self._clients["admin"]
+        if self._asking is None:
+            self._asking = kafka.consumer(self._bootstrap, isolation_level="read_uncommitted")
+        return self._asking
 
     def _partitions(self) -> list[int]:
         with kafka.translated(f"asking for topic {self.topic}"):

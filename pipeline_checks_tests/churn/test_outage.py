@@ -21,7 +21,7 @@ from pipeline_checks.stack.environment import read_env
 from pipeline_checks.stack.services.kafka import kafka
 from pipeline_checks.stack.supervision import Supervisor
 from pipeline_checks_tests.churn.customers import csv_of, message, valid
-from pipeline_checks_tests.churn.programs import Programs
+from pipeline_checks_tests.churn.programs import Program, Programs
 from pipeline_checks_tests.churn.topics import Topics
 
 MESSAGES = 1500
@@ -119,22 +119,36 @@ def test_when_the_broker_was_away_every_row_has_its_outcome(
     create(broker, declared("", "test"))
     raw, predictions, dead_letters = (t.name for t in declared())
     topics = Topics(broker, raw, predictions, dead_letters, GROUP, "")
-    consumer = programs.consumer(topics, "--batch-size", "50", "--publish-retries", "20", "--metrics-port", "0")
+
+    def start() -> Program:
+        limits = ("--batch-size", "50", "--publish-retries", "20")
+        return programs.consumer(topics, *limits, "--metrics-port", "0", "--instance", "0")
+
+    def kept_up() -> bool:
+        """Start the consumer again where it has ended, as the supervisor of the stack does."""
+        if consumers[-1].process.poll() is not None:
+            assert consumers[-1].process.poll() == 1, consumers[-1].errors
+            consumers.append(start())
+        return False
+
+    consumer = start()
+    consumers = [consumer]
     url = consumer.wait_until_said("metrics on ").rpartition(" ")[2].removesuffix("/metrics")
     consumer.wait_until_said("partitions assigned")
     options = ("--count", str(MESSAGES), "--unique", "--events-per-sec", "300", "--seed", "3")
     producer = programs.producer(topics, csv_of(tmp_path, MESSAGES), *options, mode="streaming")
     topics.wait_for_outputs(100)
     with broker_away(own_home):
-        Deadline(seconds).wait_until(lambda: consumer.process.poll() is not None)
+        away = Deadline(seconds)
         assert Deadline(20).wait_until(lambda: httpx.get(f"{url}/health").status_code == 503)
         assert not sample_of(httpx.get(f"{url}/metrics").text, 0.0).connected
+        away.wait_until(kept_up)
     sent = producer.wait(120)
     assert (sent.code, sent.summary["sent"]) == (0, MESSAGES), sent.errors
-    topics.wait_until_consumed(60)
-    ended = consumer.stop()
+    topics.wait_until_consumed(90, kept_up)
+    ended = consumers[-1].stop()
     assert ended.code == 0, ended.errors
-    sys.stderr.write(ended.errors)  # what the consumer said of its attempts is shown when the next lines fail
+    sys.stderr.write("".join(c.errors for c in consumers))  # shown when the next lines fail
     assert topics.assert_conserved(MESSAGES) == Counter(predictions=MESSAGES)
     rows = Counter(int(r.headers["source_row"]) for r in topics.read(raw))
     assert rows == Counter(range(MESSAGES))

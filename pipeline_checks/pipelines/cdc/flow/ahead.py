@@ -35,17 +35,24 @@ def reader(bootstrap: str, topic: str, decoder: Callable[[], Decoder]) -> Ahead:
         opened = consumer(bootstrap, isolation_level="read_committed")
         records: list[Record] = []
         missing, deadline = set(wanted), Deadline(SECONDS)
-        opened.assign([TopicPartition(topic, p, o) for p, o in start.items()])
-        while missing and not deadline.passed:
-            message = opened.poll(0.2)
-            if message is None or message.error():
-                continue
-            partition, offset = message.partition(), message.offset()
-            assert partition is not None and offset is not None
-            headers = [{"key": h[0], "value": h[1]} for h in message.headers() or ()]
-            record = Record(partition, offset, message.timestamp()[1] * 1000, message.key(), message.value(), headers)
-            records.append(record)
-            missing -= {(e.key, e.lsn) for e in decoder().decode([record]).events if e.op == "d" and e.key is not None}
+        try:
+            opened.assign([TopicPartition(topic, p, o) for p, o in start.items()])
+            while missing and not deadline.passed:
+                message = opened.poll(0.2)
+                if message is None or message.error():
+                    continue
+                partition, offset = message.partition(), message.offset()
+                assert partition is not None and offset is not None
+                headers = [{"key": h[0], "value": h[1]} for h in message.headers() or ()]
+                record = Record(
+                    partition, offset, message.timestamp()[1] * 1000, message.key(), message.value(), headers
+                )
+                records.append(record)
+                missing -= {
+                    (e.key, e.lsn) for e in decoder().decode([record]).events if e.op == "d" and e.key is not None
+                }
+        finally:
+            opened.close()
         if missing:
             _log.warning("%s: the deletes of changed keys %s did not come", topic, sorted(missing))
         return decoder().decode(records)

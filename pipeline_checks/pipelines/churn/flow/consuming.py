@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from pipeline_checks.model.errors import PipelineChecksError, TerminalError
+from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.churn.flow.metrics import ConsumerMetrics
 from pipeline_checks.pipelines.churn.flow.outcomes import Outcome, dead_letter
 from pipeline_checks.pipelines.churn.flow.publishing import PublicationError, Publisher, Record
@@ -148,16 +148,20 @@ class ConsumerLoop:
         return records
 
     def _recover(self) -> None:
-        """Make the publisher ready and read again what is not committed, as often as may be tried."""
+        """Make the publisher ready and read again what is not committed, as often as may be tried.
+
+        Raises an error of this project when the committed offsets cannot be read, which a new process may get over.
+        """
         while not self._stop.asked:
             try:
                 self._publisher.recover()
+            except PublicationError as problem:
+                self._failed(problem)
+            else:
                 self._reader.rewind(self._stop)
                 return
-            except (PublicationError, PipelineChecksError) as problem:
-                self._failed(problem)
 
-    def _failed(self, problem: Exception) -> None:
+    def _failed(self, problem: PublicationError) -> None:
         self._failures += 1
         _log.error("not published, attempt %d: %s", self._failures, problem, extra={"event_type": "publish_failure"})
         if self._stop.asked:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipeline_checks.clients.kafka import producer
+from pipeline_checks.model.errors import TerminalError
 from pipeline_checks.pipelines.churn.flow.stopping import STOPPING_SECONDS, Stop
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 _STEP_SECONDS: Final = 0.5
 _ABORT_SECONDS: Final = 5.0
-_HANGING_SECONDS: Final = 60.0
-"""How long a call that should have ended may take before its producer is given up: it ends when the broker is back."""
+_HANGING_SECONDS: Final = 10.0
+"""How long a call that should have ended may take before the program gives up."""
 _METADATA_MS: Final = 5000
 """How long a topic may be unknown before writing to it fails."""
 
@@ -36,14 +37,21 @@ class Record:
 
 
 class PublicationError(Exception):
-    """A batch is not published, and no offset of it committed."""
+    """A batch is not published, and no offset of it committed, as far as is known; ``error`` is the client's."""
+
+    def __init__(self, what: str, error: KafkaError | None = None) -> None:
+        super().__init__(what)
+        self.error = error
 
 
 class Publisher(Protocol):
     """Writes records and commits the offsets of the messages that they come from."""
 
     def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
-        """Return when both are done; raises PublicationError when they are not."""
+        """Return when both are done; raises PublicationError when they are not.
+
+        Raises TerminalError when only a new process can go on.
+        """
         ...
 
     def recover(self) -> None:
@@ -73,18 +81,23 @@ class TransactionalPublisher:
         self._stop = stop
         self._producer: Producer | None = None
         self._open = False
+        self._committing = False
         self._failures: list[str] = []
 
     def recover(self) -> None:
-        """End what is open; where that fails, begin with a new producer."""
+        """End what is open, a commit that was begun as a commit; begin with a new producer when this one is shut out.
+
+        A producer that may still send is never replaced: what it sends late could meet what its successor does.
+        """
         if self._producer is not None and not self._open:
             return
         if self._producer is not None:
             try:
-                self._persist("ending the transaction", self._producer.abort_transaction, _ABORT_SECONDS)
-                self._open = False
+                self._end(self._producer, _ABORT_SECONDS)
                 return
             except PublicationError as problem:
+                if problem.error is None or not problem.error.fatal():
+                    raise
                 _log.warning("%s; a new producer takes over", problem)
                 self._drop()
         made = producer(
@@ -99,7 +112,20 @@ class TransactionalPublisher:
             on_delivery=self._undelivered,
         )
         self._persist("starting transactions", made.init_transactions, self._timeout_ms / 1000)
-        self._producer, self._open = made, False
+        self._producer, self._open, self._committing = made, False, False
+
+    def _end(self, made: Producer, seconds: float) -> None:
+        if self._committing:
+            try:
+                self._persist("the commit", made.commit_transaction, seconds)
+                self._open = self._committing = False
+                return
+            except PublicationError as problem:
+                if problem.error is None or not problem.error.txn_requires_abort():
+                    raise
+                self._committing = False
+        self._persist("ending the transaction", made.abort_transaction, seconds)
+        self._open = False
 
     def publish(self, records: Sequence[Record], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Write the records and commit the offsets, or neither."""
@@ -117,14 +143,16 @@ class TransactionalPublisher:
             raise PublicationError(f"writing: {problem}") from None
         group, seconds = consumer.consumer_group_metadata(), self._timeout_ms / 1000
         self._persist("the offsets", lambda s: self._send_offsets(made, list(offsets), group, s), seconds)
+        self._committing = True
         self._persist("the commit", made.commit_transaction, seconds)
-        self._open = False
+        self._open = self._committing = False
 
     def _send_offsets(self, made: Producer, offsets: list[TopicPartition], group: Any, seconds: float) -> None:
         """Add the offsets to the transaction, from a thread that is left behind when the call does not come back.
 
-        It takes no notice of its timeout, and hangs for ever when the coordinator of the group was away (librdkafka
-        from 2.10 on, its issues 5456 and 5511). A new producer with the same id then ends what the hanging one began.
+        It takes no notice of its timeout, and hangs for ever when the coordinator of the group was away for a moment
+        (librdkafka from 2.10 on, its issues 5456 and 5511). What hangs may yet be sent, so only the end of this
+        process ends it; the next one with the same transactional id has its transaction aborted.
         """
         from confluent_kafka import KafkaException
 
@@ -143,7 +171,10 @@ class TransactionalPublisher:
             sending.join(_STEP_SECONDS / 10)
         if sending.is_alive():
             self._producer = None
-            raise PublicationError("the offsets: no answer")
+            raise TerminalError(
+                "the client does not find the coordinator of its group again, so offsets cannot be committed.",
+                next_step="Start the program again: nothing of the batch is committed.",
+            )
         if problems:
             raise problems[0]
 
@@ -161,7 +192,7 @@ class TransactionalPublisher:
                 left = self._stop.patience(begun + seconds - monotonic(), STOPPING_SECONDS)
                 if not error.retriable() or left <= 0:
                     told = "; ".join(dict.fromkeys(self._failures))
-                    raise PublicationError(f"{what}: {error.str()}{f' ({told})' if told else ''}") from None
+                    raise PublicationError(f"{what}: {error.str()}{f' ({told})' if told else ''}", error) from None
 
     def _undelivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._failures) < 100:
@@ -176,7 +207,7 @@ class TransactionalPublisher:
         """End an open transaction, which would hold up its readers, unless that takes long."""
         if self._producer is not None and self._open:
             try:
-                self._persist("ending the transaction", self._producer.abort_transaction, _STEP_SECONDS)
+                self._end(self._producer, _STEP_SECONDS)
             except PublicationError as problem:
                 _log.warning("%s; it ends with its time", problem)
         self._drop()

@@ -149,10 +149,12 @@ class Reader:
         self.consumer.unassign()
 
     def _begin_at_committed(self, partitions: Sequence[int], seconds: float) -> None:
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+        from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
         wanted = [TopicPartition(self.topic, p) for p in partitions]
         committed = self.consumer.committed(wanted, timeout=seconds) if wanted else []
+        for refused in (p.error for p in committed if p.error is not None):
+            raise KafkaException(refused)
         self._next = {p.partition: p.offset if p.offset >= 0 else None for p in committed}
         self.consumer.assign(
             [

@@ -68,7 +68,7 @@ def require(bootstrap: str, names: Sequence[str]) -> None:
 
 def compare(bootstrap: str, topics: Sequence[DeclaredTopic]) -> list[Deviation]:
     """Return everything in which the topics of the cluster differ from the declared ones."""
-    from confluent_kafka.admin import ConfigResource, ResourceType
+    from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     client, found = admin(bootstrap), []
     with translated("reading the topics"):

@@ -78,7 +78,8 @@ def registered_id(client: SchemaRegistryClient, subject: str, text: str) -> int:
         raise TransientError(
             f"the schema registry does not answer: {problem}.", next_step="See that it runs."
         ) from None
-    return int(found.schema_id)
+    assert found.schema_id is not None
+    return found.schema_id
 
 
 def register(client: SchemaRegistryClient, subject: str, text: str) -> int:
@@ -91,7 +92,7 @@ def register(client: SchemaRegistryClient, subject: str, text: str) -> int:
 
     try:
         client.set_compatibility(subject, "BACKWARD")
-        return int(client.register_schema(subject, Schema(text, "AVRO")))
+        return client.register_schema(subject, Schema(text, "AVRO"))
     except SchemaRegistryError as problem:
         raise TerminalError(
             f"the schema registry refuses the schema for {subject}: {problem}.",
@@ -195,6 +196,7 @@ def schema_by_id(client: SchemaRegistryClient) -> Callable[[int], str]:
             raise TransientError(f"the schema registry cannot answer: {problem}.") from None
         except Exception as problem:  # the client's transport has errors of its own
             raise TransientError(f"the schema registry does not answer: {problem}.") from None
-        return str(found)
+        assert found is not None
+        return found
 
     return look_up
