@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -97,12 +98,28 @@ def test_without_a_broker_producer_and_consumer_say_so(programs: Programs, topic
 
 
 @contextmanager
-def broker_away(home: Path) -> Iterator[None]:
-    """Stop the broker of a home; it answers again behind the block."""
+def broker_away(home: Path, topics: Topics, consumer: Program) -> Iterator[None]:
+    """Stop the broker of a home; it answers again behind the block.
+
+    The consumer is frozen while the broker goes: a lone broker leaves its partitions without a leader before it ends,
+    and then skips for good the markers of a transaction that was committed a moment ago ("these partitions are likely
+    deleted already"). Its transaction may be open, and it comes back to find it so.
+    """
     provider = EmbeddedProvider(home)
     supervisor = Supervisor(provider.home)
-    supervisor.stop("kafka")
-    assert Deadline(30).wait_until(lambda: supervisor.process("kafka").is_down)
+    consumer.process.send_signal(signal.SIGSTOP)
+    try:
+        seen: list[dict[int, int]] = []
+
+        def stands_still() -> bool:
+            seen.append(topics.ends(topics.predictions))
+            return len(seen) > 3 and seen[-1] == seen[-2] == seen[-3]
+
+        assert Deadline(20).wait_until(stands_still, every=0.1)
+        supervisor.stop("kafka")
+        assert Deadline(30).wait_until(lambda: supervisor.process("kafka").is_down)
+    finally:
+        consumer.process.send_signal(signal.SIGCONT)
     try:
         yield
     finally:
@@ -138,7 +155,7 @@ def test_when_the_broker_was_away_every_row_has_its_outcome(
     options = ("--count", str(MESSAGES), "--unique", "--events-per-sec", "300", "--seed", "3")
     producer = programs.producer(topics, csv_of(tmp_path, MESSAGES), *options, mode="streaming")
     topics.wait_for_outputs(100)
-    with broker_away(own_home):
+    with broker_away(own_home, topics, consumer):
         away = Deadline(seconds)
         assert Deadline(20).wait_until(lambda: httpx.get(f"{url}/health").status_code == 503)
         assert not sample_of(httpx.get(f"{url}/metrics").text, 0.0).connected

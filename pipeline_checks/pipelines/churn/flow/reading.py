@@ -72,12 +72,15 @@ class Reader:
         return inputs
 
     def _next_ones(self, messages: Iterable[Message]) -> Iterable[Input]:
+        from confluent_kafka import KafkaError
+
         expected = dict(self._next)
         for message in messages:
             error = message.error()
             if error is not None:
                 problem = translate(f"reading {self.topic}", error)
-                if error.fatal() or isinstance(problem, TerminalError):
+                # A fatal one tells so by its code alone: a client that was shut out never gets partitions again.
+                if error.fatal() or error.code() == KafkaError._FATAL or isinstance(problem, TerminalError):
                     raise problem
                 _log.warning("%s", problem)
                 continue
