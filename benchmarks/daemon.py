@@ -33,7 +33,7 @@ class Daemon:
     def cpu_seconds(self) -> float:
         """Return the processor time so far, of the daemon and all that it has started and that has not ended."""
         family = [self.process, *self.process.children(recursive=True)]
-        return sum(sum(p.cpu_times()[:2]) for p in family)
+        return sum(sum(p.cpu_times()[:4]) for p in family)  # with what their children took that have ended
 
     def share(self, seconds: float) -> float:
         """Return the share of one core (percent) that it takes during so many seconds."""
