@@ -31,9 +31,9 @@ class Daemon:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """Return the processor time so far, of the daemon and all that it has started and that has not ended."""
+        """Return the processor time so far, of the daemon and all that it has started, also of what has ended."""
         family = [self.process, *self.process.children(recursive=True)]
-        return sum(sum(p.cpu_times()[:4]) for p in family)  # with what their children took that have ended
+        return sum(sum(p.cpu_times()[:4]) for p in family)
 
     def share(self, seconds: float) -> float:
         """Return the share of one core (percent) that it takes during so many seconds."""
